@@ -1,0 +1,154 @@
+/* store/store.h - a place that keeps sealed sessions until they expire.
+ *
+ * A store sees opaque keys and opaque bytes: no cookie, no plaintext, no
+ * request. So httpd, the command-line tool and the tests share it. The
+ * functions may run in many threads and processes at once. They log nothing:
+ * the caller decides who hears of a status.
+ *
+ * Three answers, never mixed up: APR_SUCCESS (hit), DJS_EABSENT (certainly no
+ * such record), anything else (trouble: nobody knows). */
+#ifndef DJS_STORE_STORE_H
+#define DJS_STORE_STORE_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+#include "base/bytes.h"
+#include "base/status.h"
+
+#define DJS_STORE_KEY_MAX 64 /* bytes in a key; session/commit uses 40 */
+
+typedef struct djs_store djs_store_t;
+
+/* When a call happens: `now` is the time of day that decides what is expired,
+ * `until` (on base/clock's steady clock) is when the call must have given up,
+ * lock waits and retries included. */
+typedef struct {
+    apr_time_t now;
+    apr_time_t until;
+} djs_call_t;
+
+typedef enum {
+    DJS_PUT_NEW,     /* DJS_ETAKEN when a live record has that key */
+    DJS_PUT_EXISTING /* DJS_EABSENT when none has */
+} djs_put_e;
+
+/* What the function given to djs_store_update wants done. */
+typedef enum {
+    DJS_UPDATE_KEEP,    /* leave the record as it is */
+    DJS_UPDATE_REPLACE, /* store `val` until `expires` */
+    DJS_UPDATE_REMOVE   /* delete the record */
+} djs_update_e;
+
+typedef struct {
+    djs_update_e what;
+    djs_bytes_t val;
+    apr_time_t expires;
+} djs_update_t;
+
+/* Looks at the current value and says what becomes of it. Runs with the
+ * record locked: quick, no I/O, no call into any store; `current` is borrowed;
+ * what `*todo` points to lives in `scratch`. A status other than APR_SUCCESS
+ * changes nothing and is what djs_store_update returns. May be called again
+ * in the same update where a store has to try twice. */
+typedef apr_status_t (*djs_update_fn)(djs_update_t *todo, djs_bytes_t current,
+                                      void *baton, apr_pool_t *scratch);
+
+/* One record as djs_store_each shows it; borrowed. A status other than
+ * APR_SUCCESS ends the walk. */
+typedef apr_status_t (*djs_each_fn)(djs_bytes_t key, djs_bytes_t val,
+                                    apr_time_t expires, void *baton);
+
+/* What one slice of sweeping did; counts add up over slices. */
+typedef struct {
+    apr_uint64_t seen;      /* records looked at */
+    apr_uint64_t removed;   /* expired records removed */
+    apr_uint64_t compacted; /* files rewritten smaller */
+    apr_interval_time_t longest_hold; /* longest time one lock was held */
+} djs_sweep_t;
+
+/* Who shall own what `prepare` makes; (uid_t)-1: whoever runs. */
+typedef struct {
+    apr_uid_t uid;
+    apr_gid_t gid;
+} djs_owner_t;
+
+/* A provider: one kind of store. Methods are as the djs_store_* function of
+ * the same name says; store.c has checked the arguments and does the counting.
+ * `update` may be NULL for a store without an atomic one (then store.c builds
+ * it from get and put and the provider says so in its header); `sweep` is NULL
+ * where the store expires records by itself. */
+typedef struct {
+    const char *name; /* the word before the colon of a SPEC */
+    const char *(*create)(void **self, const char *arg,
+                          const char *const *options, apr_size_t max_value,
+                          apr_pool_t *pconf);
+    const char *(*prepare)(void *self, djs_owner_t owner, apr_pool_t *p);
+    apr_status_t (*open)(void *self, apr_pool_t *pchild);
+    apr_status_t (*get)(void *self, djs_bytes_t key, djs_call_t call,
+                        djs_bytes_t *val, apr_pool_t *p);
+    apr_status_t (*put)(void *self, djs_bytes_t key, djs_bytes_t val,
+                        apr_time_t expires, djs_put_e how, djs_call_t call,
+                        apr_pool_t *scratch);
+    apr_status_t (*update)(void *self, djs_bytes_t key, djs_update_fn fn,
+                           void *baton, djs_call_t call, apr_pool_t *scratch);
+    apr_status_t (*remove)(void *self, djs_bytes_t key, djs_call_t call,
+                           apr_pool_t *scratch);
+    apr_status_t (*sweep)(void *self, djs_sweep_t *did, djs_call_t call,
+                          apr_pool_t *scratch);
+    apr_status_t (*each)(void *self, djs_each_fn fn, void *baton,
+                         djs_call_t call, apr_pool_t *scratch);
+} djs_provider_t;
+
+/* Finds the provider of `spec` ("dbm:PATH") and has it read `options`, a
+ * NULL-terminated list of "name=value" (may be NULL). Opens nothing: configtest
+ * runs this. `max_value` is the longest value that will ever be put. The store
+ * lives in `pconf`. NULL, or a sentence for the administrator with the legal
+ * values. */
+const char *djs_store_create(djs_store_t **out, const char *spec,
+                             const char *const *options, apr_size_t max_value,
+                             apr_pool_t *pconf);
+
+/* Once, in the parent, with its privileges: makes what the store needs on disk
+ * for `owner`, refuses what is unsafe. NULL, or a sentence. Idempotent. */
+const char *djs_store_prepare(djs_store_t *store, djs_owner_t owner,
+                              apr_pool_t *p);
+
+/* Once per process that will use the store (after every fork). What it opens
+ * is closed when `pchild` is destroyed. */
+apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild);
+
+/* `*val` lives in `p`. DJS_EABSENT: no record, or it has expired. */
+apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key,
+                           djs_call_t call, djs_bytes_t *val, apr_pool_t *p);
+
+/* Keeps `val` until `expires`. On any failure the old record, if there was
+ * one, is as it was. DJS_ETOOBIG when val is longer than the store takes. */
+apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key,
+                           djs_bytes_t val, apr_time_t expires, djs_put_e how,
+                           djs_call_t call, apr_pool_t *scratch);
+
+/* Reads, lets `fn` decide, writes: nobody else changes the record in between.
+ * DJS_EABSENT (fn is not called) when there is no live record. */
+apr_status_t djs_store_update(djs_store_t *store, djs_bytes_t key,
+                              djs_update_fn fn, void *baton, djs_call_t call,
+                              apr_pool_t *scratch);
+
+/* Removing what is not there succeeds: logout must be repeatable. */
+apr_status_t djs_store_remove(djs_store_t *store, djs_bytes_t key,
+                              djs_call_t call, apr_pool_t *scratch);
+
+/* One slice of removing expired records; APR_SUCCESS when a whole round is
+ * complete, APR_EAGAIN when there is more to do (call again), DJS_EABSENT when
+ * another process is sweeping this store. Adds to `*did`. */
+apr_status_t djs_store_sweep(djs_store_t *store, djs_sweep_t *did,
+                             djs_call_t call, apr_pool_t *scratch);
+
+/* Shows every live record to `fn`, in no order; what changes during the walk
+ * may or may not be seen. APR_ENOTIMPL where a store can not list. */
+apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
+                            djs_call_t call, apr_pool_t *scratch);
+
+/* The SPEC as given, for messages; lives as long as the store. */
+const char *djs_store_name(const djs_store_t *store);
+
+#endif
