@@ -15,8 +15,9 @@
 #include "base/status.h"
 #include "codec/keyring.h"
 
-#define DJS_RECORD_OVERHEAD 128 /* a sealed record is at most this much longer
-                                   than its body */
+#define DJS_RECORD_OVERHEAD                                                    \
+    128 /* a sealed record is at most this much longer                         \
+           than its body */
 
 typedef enum {
     DJS_RECORD_SEALED = 1, /* DjSessionEncrypt On */
@@ -30,6 +31,7 @@ typedef enum {
 #define DJS_RECORD_TLS     0x01 /* born over TLS: not honoured in the clear */
 #define DJS_RECORD_BROWSER 0x02 /* its cookie ends with the browser */
 #define DJS_RECORD_FIXED   0x04 /* set_expiry(date): use does not renew it */
+#define DJS_RECORD_FLAGS   0x07 /* all of them: with others it does not open */
 
 /* Times are microseconds since 1970; 0: never happened. */
 typedef struct {
@@ -53,14 +55,17 @@ typedef struct {
 } djs_record_place_t;
 
 /* The bytes to store, in `p`, under the ring's first secret. DJS_ERANDOM when
- * there is no nonce, DJS_ETROUBLE when OpenSSL fails. */
+ * there is no nonce, DJS_ETROUBLE when OpenSSL fails, DJS_ETOOBIG for a body of
+ * 2 GB, DJS_EINVALID for a mode, kind, flag, tag or place that can not be (a
+ * namespace or store key has at most DJS_NAME_MOST bytes). */
 apr_status_t djs_record_seal(djs_bytes_t *out, const djs_record_t *record,
                              djs_record_mode_e mode, djs_record_place_t place,
                              djs_keyring_t *ring, apr_pool_t *p);
 
 /* Opens what djs_record_seal made; only `mode` is accepted, there is no
- * fallback. `*out` and its body live in `p`. DJS_EUNREADABLE, whatever the
- * cause: one class of error. Expiry is the caller's affair. */
+ * fallback. The body lives in `p`, NUL-terminated, the NUL not counted; it is
+ * plain text and not wiped with `p`. DJS_EUNREADABLE, whatever the cause: one
+ * class of error, and `*out` is zeroed. Expiry is the caller's affair. */
 apr_status_t djs_record_open(djs_record_t *out, djs_bytes_t bytes,
                              djs_record_mode_e mode, djs_record_place_t place,
                              djs_keyring_t *ring, apr_pool_t *p);

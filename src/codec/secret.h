@@ -16,14 +16,15 @@ apr_status_t djs_secret_parse(unsigned char secret[DJS_SECRET_BYTES],
                               djs_bytes_t text);
 
 /* Reads the regular file `path`: mode 0600 or 0400, owned by root or by who
- * runs, no symbolic link. NULL, or a sentence that names path and reason, and
- * never the content; `secret` is zeroed then. */
+ * runs, no symbolic link, no second hard link. NULL, or a sentence that names
+ * path and reason, and never the content; `secret` is zeroed then. */
 const char *djs_secret_read(unsigned char secret[DJS_SECRET_BYTES],
                             const char *path, apr_pool_t *p);
 
 /* Makes `path` with mode 0600 from fresh random bytes unless something is
  * there already (two servers starting at once agree on one secret: written
- * beside, then linked into place). NULL, or a sentence. */
+ * beside, then linked into place). What is there already is not looked into:
+ * djs_secret_read judges it. NULL, or a sentence. */
 const char *djs_secret_make(const char *path, djs_random_fn random,
                             apr_pool_t *p);
 
