@@ -34,20 +34,24 @@ typedef struct {
     djs_bytes_t value;
 } djs_json_member_t;
 
+typedef struct djs_json_index djs_json_index_t;
+
 /* An object, taken apart at its top level only; in insertion order, no key
- * twice. The array and what is set into it live in `p`. */
+ * twice. Members are read freely, and changed by the functions below. */
 typedef struct {
     apr_pool_t *p;
     djs_json_member_t *members;
     int count;
     int room;
+    djs_json_index_t *index; /* keys of a large object; NULL while small */
 } djs_json_object_t;
 
 /* Reads one JSON value at the start of `text` (blanks before it skipped) and
  * writes it normal to `*out`, which lives in `p`. `*used`, unless NULL, is
  * where reading stopped; with `used` NULL anything but blanks after the value
  * is refused. DJS_EINVALID: not JSON, not UTF-8, or nested too deep;
- * DJS_ETOOBIG: more than `ceiling` bytes when normal. Linear in text.len. */
+ * DJS_ETOOBIG: more than `ceiling` bytes when normal. Linear in text.len.
+ * A key that stands twice in one object stays so until it is taken apart. */
 apr_status_t djs_json_normal(djs_bytes_t *out, apr_size_t *used,
                              djs_bytes_t text, apr_size_t ceiling,
                              apr_pool_t *p);
@@ -77,7 +81,8 @@ void djs_json_object_set(djs_json_object_t *object, djs_bytes_t key,
 /* Nonzero when `key` was there. */
 int djs_json_object_remove(djs_json_object_t *object, djs_bytes_t key);
 
-/* The object as normal text, in `p`; DJS_ETOOBIG above `ceiling`. */
+/* The object as normal text, in `p`; DJS_ETOOBIG above `ceiling`, or when a
+ * value set into it is so deep that the text could not be read again. */
 apr_status_t djs_json_object_write(djs_bytes_t *out,
                                    const djs_json_object_t *object,
                                    apr_size_t ceiling, apr_pool_t *p);
