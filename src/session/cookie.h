@@ -67,9 +67,9 @@ const char *djs_cookie_delete(const djs_cookie_t *cookie, apr_pool_t *p);
 
 /* The rules a browser has for a name and its attributes: __Secure-, __Host-,
  * __Http- and __Host-Http- prefixes (in any case), SameSite=None and
- * Partitioned want Secure; token characters, lengths. `secure_possible`: Secure
- * is On, or Auto (then a prefix that needs it is refused all the same). NULL,
- * or a sentence. */
+ * Partitioned want Secure; token characters, lengths. `secure` must say that
+ * Secure is On: Auto may yield a cookie without it, so it counts as not set.
+ * NULL, or a sentence. */
 const char *djs_cookie_check(const djs_cookie_t *cookie, apr_pool_t *p);
 
 /* `t` as an IMF-fixdate ("Sun, 06 Nov 1994 08:49:37 GMT"), years 1970 to
