@@ -36,13 +36,15 @@ typedef struct {
 typedef struct {
     apr_pool_t *p;
     djs_state_e state;
-    char key[DJS_KEY_LEN + 1]; /* of the record; "" when there is none */
+    char key[DJS_KEY_LEN + 1]; /* as Django's session_key; "" when none */
+    char loaded[DJS_KEY_LEN + 1]; /* key of the record that was loaded, set by
+                                     session/commit; no method changes it */
     int ring_index;            /* secret that its store key was found under */
     djs_record_t record;       /* as loaded; body is the data */
 
     int accessed;   /* Django: somebody looked at the data */
     int modified;   /* Django: there is something to save */
-    int flushed;    /* the loaded record must end */
+    int flushed;    /* the loaded record, if any, must end */
     int cycled;     /* the data moves to a new key */
     int logged_in;  /* a login happened: record.authenticated becomes now */
     apr_array_header_t *changes; /* of djs_change_t, in order; after a flush
@@ -56,18 +58,26 @@ typedef struct {
 /* A session in state none, without data. */
 void djs_session_init(djs_session_t *s, apr_pool_t *p);
 
+/* Makes `out` a session that can be changed without `s` noticing; `*s = *out`
+ * then makes the changes good. Both share the pool and what lies in it. */
+void djs_session_copy(djs_session_t *out, const djs_session_t *s);
+
 /* Applies `changes` to `data` in order. DJS_ETYPE: an increment met something
  * that is no integer; DJS_ETOOBIG: a sum too long. `data` is then half done:
  * the caller throws it away. */
 apr_status_t djs_session_replay(djs_json_object_t *data,
                                 const apr_array_header_t *changes);
 
-/* The methods of SessionBase. All but the getters of state set `accessed`;
- * those that change data set `modified` by Django's rules (pop only when the
- * key was there, setdefault only when it was not). The first one that needs
- * the data parses it; DJS_EUNREADABLE when it is no JSON object. */
+/* The methods of SessionBase. All but is_empty set `accessed`; those that
+ * change data set `modified` by Django's rules (pop only when the key was
+ * there, setdefault only when it was not). The first one parses the data;
+ * DJS_EUNREADABLE (and that state) when it is no JSON object. In state
+ * unavailable all say DJS_ETROUBLE, in state unreadable DJS_EUNREADABLE. A
+ * call that fails changes nothing. The member `_session_expiry` takes only
+ * values that djs_expiry_read understands. */
 
-/* `*value` is NULL when the key is absent (Django: get(key)). */
+/* `*value` is NULL when the key is absent (Django: get(key)); borrowed until
+ * the next change, as all values that come out, but pop's, which stays. */
 apr_status_t djs_session_get(djs_session_t *s, djs_bytes_t key,
                              const djs_bytes_t **value);
 apr_status_t djs_session_has_key(djs_session_t *s, djs_bytes_t key, int *has);
@@ -93,9 +103,11 @@ apr_status_t djs_session_items(djs_session_t *s,
                                const djs_json_member_t **items, int *count);
 /* Removes every key and keeps the session (clear). */
 apr_status_t djs_session_clear(djs_session_t *s);
-/* Ends the session: data gone, record to be removed, key dropped (flush). */
+/* Ends the session: data gone, record to be removed, key dropped (flush). What
+ * was done before, changes, login and cycle_key, is forgotten. */
 apr_status_t djs_session_flush(djs_session_t *s);
-/* The same data under a new key at the next save (cycle_key). */
+/* The same data under a new key at the next save (cycle_key). Does nothing to
+ * a session without a key: it gets a new one anyway when it is saved. */
 apr_status_t djs_session_cycle_key(djs_session_t *s);
 /* Django's login(): another user's session is flushed first, the key is
  * rotated in every case, then the user key is set. `user` is UTF-8. */
