@@ -62,8 +62,7 @@ static void a_key_has_32_characters(void **state)
     assert_true(djs_key_valid(djs_bytes(key)));
     assert_false(djs_key_valid(djs_bytes_of(NULL, 0)));
     for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
-        assert_false(
-            djs_key_valid(djs_bytes_of(text, (apr_size_t)lengths[i])));
+        assert_false(djs_key_valid(djs_bytes_of(text, (apr_size_t)lengths[i])));
     }
 }
 
@@ -148,8 +147,8 @@ static void a_failing_generator_makes_no_key(void **state)
         if (djs_key_make(out, rows[i].random) != DJS_ERANDOM ||
             script.calls != rows[i].calls ||
             memcmp(out, empty, sizeof(out)) != 0) {
-            fail_msg("%s: after %d calls \"%.32s\"", rows[i].why,
-                     script.calls, out);
+            fail_msg("%s: after %d calls \"%.32s\"", rows[i].why, script.calls,
+                     out);
         }
     }
 }

@@ -1,0 +1,716 @@
+/* test_cookie - the Cookie header in, hiding, the Set-Cookie header out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include <apr_general.h>
+#include <apr_pools.h>
+#include <apr_strings.h>
+#include "session/cookie.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+/* Five keys; N is the name of our cookie. */
+#define K1 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1"
+#define K2 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2"
+#define K3 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa3"
+#define K4 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa4"
+#define K5 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa5"
+
+static apr_pool_t *pool;
+
+static djs_candidates_t read_header(djs_bytes_t header)
+{
+    djs_candidates_t c;
+
+    djs_cookie_candidates(&c, header, djs_bytes("N"));
+    return c;
+}
+
+/* The candidates' last characters ("12"), "!" when there were too many, "?"
+ * behind that when no cookie of our name came. */
+static const char *summary(djs_bytes_t header)
+{
+    djs_candidates_t c = read_header(header);
+    char text[16] = "";
+
+    for (int i = 0; i < c.count; i++) {
+        assert_int_equal(c.keys[i].len, DJS_KEY_LEN);
+        strncat(text, c.keys[i].data + 31, 1);
+    }
+    strcat(text, c.too_many ? "!" : "");
+    strcat(text, c.sent ? "" : "?");
+    return apr_pstrdup(pool, text);
+}
+
+/* Section A of the security catalogue, as far as it is text. */
+static const struct {
+    const char *id, *header, *expected;
+} headers[] = {
+    { "A01", "", "?" },
+    { "A02 alone", "N=" K1, "1" },
+    { "A02 first", "N=" K1 "; a=1; b=2", "1" },
+    { "A02 middle", "a=1; N=" K1 "; b=2", "1" },
+    { "A02 last", "a=1; b=2; N=" K1, "1" },
+    { "A02 no blank", "a=1;N=" K1 ";b=2", "1" },
+    { "A02 three blanks", "a=1   ;   N=" K1 "   ;   b=2", "1" },
+    { "A02 tabs", "a=1\t;\tN=" K1 "\t;\tb=2", "1" },
+    { "A02 blanks and tabs", " \t N=" K1 " \t ", "1" },
+    { "A03", "N=" K1 "; N=" K2, "12" },
+    { "A04", "N=" K1 "; N=" K1, "1" },
+    { "A05", "N=x; N=" K1, "1" },
+    { "A05 the other way", "N=" K1 "; N=x", "1" },
+    { "A06", "N=" K2 "; N=" K1, "21" },
+    { "A07 four", "N=" K1 "; N=" K2 "; N=" K3 "; N=" K4, "1234" },
+    { "A07 four and one again", "N=" K1 "; N=" K2 "; N=" K3 "; N=" K4 "; N=" K1,
+      "1234" },
+    { "A07 five", "N=" K1 "; N=" K2 "; N=" K3 "; N=" K4 "; N=" K5, "!" },
+    { "A08 two lines", "N=" K1 ", a=1; N=" K2, "12" },
+    { "A08 the other way", "a=1; N=" K2 ", N=" K1, "21" },
+    { "A08 ours in the second line", "a=1, N=" K1 "; b=2", "1" },
+    { "A08 ours in the first line", "N=" K1 ", b=2", "1" },
+    { "A08 only a comma does not split", "a=1,N=" K1, "?" },
+    { "A08 nor a comma and a tab", "a=1,\tN=" K1, "?" },
+    { "A08 more blanks do", "a=1,  N=" K1, "1" },
+    { "A08 a comma at the end", "N=" K1 ", ", "1" },
+    { "A08 a comma and nothing behind", "N=" K1 ",", "" },
+    { "A10 the quote is part of the value", "foo=\"a, N=" K2 "\"; N=" K1, "1" },
+    { "A10 a key inside the quotes is one more candidate",
+      "foo=\"a, N=" K2 ", b\"; N=" K1, "21" },
+    { "A10 a semicolon inside the quotes", "foo=\"a; N=" K2 "; \"; N=" K1,
+      "21" },
+    { "A11", "N=\"" K1 "\"", "" },
+    { "A12", "$Version=1; foo=\"x; N=" K2 "\"; N=" K1, "1" },
+    { "A12 escapes", "foo=\"x\\; N=" K2 "; \"; N=" K1, "21" },
+    { "A12 no RFC 2109", "N=" K1 "; $Path=/; $Domain=x", "1" },
+    { "A13", "n=" K1, "?" },
+    { "A14 E2 80 80", "\xe2\x80\x80N=" K1, "?" },
+    { "A14 C2 A0", "\xc2\xa0N=" K1, "?" },
+    { "A14 85", "\x85N=" K1, "?" },
+    { "A14 0B", "a=1; \x0bN=" K1, "?" },
+    { "A14 0C", "a=1; \x0cN=" K1, "?" },
+    { "A14 0D", "a=1; \rN=" K1, "?" },
+    { "A14 BOM", "\xef\xbb\xbfN=" K1, "?" },
+    { "A14 C2 A0 behind the value", "N=" K1 "\xc2\xa0", "" },
+    { "A15 no name", "=N=" K1, "?" },
+    { "A15 no equals sign", "N; a=1", "?" },
+    { "A15 a semicolon", ";", "?" },
+    { "A15 three", ";;;", "?" },
+    { "A15 an equals sign", "=", "?" },
+    { "A15 two", "==", "?" },
+    { "A16 empty", "N=", "" },
+    { "A16 two equals signs", "N==" K1, "" },
+    { "A16 blank before the equals sign", "N =" K1, "?" },
+    { "A16 blanks around it", "N = " K1, "?" },
+    { "A16 blank behind it", "N= " K1, "" },
+    { "A16 two words", "N=" K1 " x", "" },
+    { "A17 31", "N=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
+    { "A17 33", "N=" K1 "a", "" },
+    { "A17 8", "N=aaaaaaaa", "" },
+    { "A20 a folded line", "a=1;  N=" K1, "1" },
+    { "A20 8-bit bytes", "\xff\xfe=\x80; N=" K1, "1" },
+    { "A24 has its own header", "Cookie2: N=" K1, "?" },
+    { "A26 longer in front", "xN=" K1, "?" },
+    { "A26 longer behind", "Nx=" K1, "?" },
+    { "A26 encoded", "N%00=" K1, "?" },
+    { "A26 %4E", "%4E=" K1, "?" },
+};
+
+static void every_header_yields_its_candidates(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        const char *got = summary(djs_bytes(headers[i].header));
+
+        if (strcmp(got, headers[i].expected) != 0) {
+            fail_msg("%s: [%s] gave [%s], not [%s]", headers[i].id,
+                     headers[i].header, got, headers[i].expected);
+        }
+    }
+}
+
+/* A18, A19, A20: all 256 bytes at three places of the value. */
+static void only_letters_and_digits_reach_the_store(void **state)
+{
+    static const int places[] = { 0, 15, 31 };
+    char text[] = "a=1; N=" K1;
+
+    (void)state;
+    for (int place = 0; place < 3; place++) {
+        for (int c = 0; c < 256; c++) {
+            djs_candidates_t found;
+            int good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+            memcpy(text + 7, K1, 32);
+            text[7 + places[place]] = (char)c;
+            found = read_header(djs_bytes_of(text, sizeof(text) - 1));
+            assert_int_equal(found.count, good);
+            assert_int_equal(found.sent, 1);
+        }
+    }
+}
+
+/* A19: a NUL ends nothing, whatever core lets through. */
+static void a_nul_is_a_byte_like_others(void **state)
+{
+    static const char name[] = "N\0=" K1;
+    static const char before[] = "a\0b=1; N=" K1;
+
+    (void)state;
+    assert_string_equal(summary(djs_bytes_of(name, sizeof(name) - 1)), "?");
+    assert_string_equal(summary(djs_bytes_of(before, sizeof(before) - 1)), "1");
+}
+
+/* A13: prefixes in another case are other cookies, also to hide. */
+static void names_compare_byte_by_byte(void **state)
+{
+    static const char *const others[] = { "__HOST-djsid", "__host-djsid",
+                                          "__Host-djsi", "__Host-djsid2" };
+    djs_candidates_t c;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(others); i++) {
+        djs_cookie_candidates(
+            &c, djs_bytes(apr_pstrcat(pool, others[i], "=" K1, NULL)),
+            djs_bytes("__Host-djsid"));
+        assert_int_equal(c.sent, 0);
+    }
+    djs_cookie_candidates(&c, djs_bytes("=__Host-djsid=" K1),
+                          djs_bytes("__Host-djsid"));
+    assert_int_equal(c.sent, 0);
+    djs_cookie_candidates(&c, djs_bytes("__Host-djsid=" K1),
+                          djs_bytes("__Host-djsid"));
+    assert_int_equal(c.count, 1);
+}
+
+/* A07, A09: 150 crumbs, of which one is ours; 180 keys, of which none. */
+static void many_cookies_are_no_hurdle(void **state)
+{
+    char crumbs[150 * 16 + 64] = "";
+    char keys[180 * 40] = "";
+    djs_candidates_t c;
+
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        sprintf(crumbs + strlen(crumbs), i == 77 ? "N=" K1 "; " : "c%d=%d; ", i,
+                i);
+    }
+    assert_string_equal(summary(djs_bytes(crumbs)), "1");
+
+    for (int i = 0; i < 180; i++) {
+        sprintf(keys + strlen(keys), "N=aaaaaaaaaaaaaaaaaaaaaaaaaaaaa%03d; ",
+                i);
+    }
+    c = read_header(djs_bytes(keys));
+    assert_true(c.too_many && c.sent);
+    assert_int_equal(c.count, 0);
+}
+
+/* A23: what stands behind 64 KiB is not considered, and what the limit cuts
+ * is not taken for a whole. */
+static void at_most_64_kib_are_considered(void **state)
+{
+    static const struct {
+        int at; /* where "N=" begins */
+        int len;
+        const char *expected;
+    } rows[] = {
+        { DJS_COOKIE_CONSIDERED - 34, DJS_COOKIE_CONSIDERED, "1" },
+        { DJS_COOKIE_CONSIDERED - 35, DJS_COOKIE_CONSIDERED + 1000, "1" },
+        { DJS_COOKIE_CONSIDERED - 34, DJS_COOKIE_CONSIDERED + 1000, "?" },
+        { DJS_COOKIE_CONSIDERED - 33, DJS_COOKIE_CONSIDERED + 1000, "?" },
+        { DJS_COOKIE_CONSIDERED + 9, DJS_COOKIE_CONSIDERED + 1000, "?" },
+    };
+    static char text[DJS_COOKIE_CONSIDERED + 2000];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        memset(text, 'x', sizeof(text));
+        memcpy(text + rows[i].at - 2, "; N=" K1 ";", 37);
+        assert_string_equal(
+            summary(djs_bytes_of(text, (apr_size_t)rows[i].len)),
+            rows[i].expected);
+    }
+}
+
+/* What backends see, for each header that clients send. */
+static const struct {
+    const char *why, *header, *rest;
+} hidden[] = {
+    { "nothing of ours", "foo=1; bar=2", "foo=1; bar=2" },
+    { "nothing of ours, oddly written", " foo=1 ;;bar=2; ",
+      " foo=1 ;;bar=2; " },
+    { "in the middle", "foo=1; N=" K1 "; bar=2", "foo=1; bar=2" },
+    { "first", "N=" K1 "; bar=2", "bar=2" },
+    { "last", "foo=1; N=" K1, "foo=1" },
+    { "last, with a semicolon", "foo=1; N=" K1 ";", "foo=1" },
+    { "only ours", "N=" K1, "" },
+    { "only ours and blanks", "N=" K1 "; ;", "" },
+    { "only ours, blanks first", " ; ;N=" K1, "" },
+    { "twice", "N=" K1 "; foo=1; N=" K2 "; bar=2; N=" K1, "foo=1; bar=2" },
+    { "twice in a row", "foo=1; N=" K1 "; N=" K2 "; bar=2", "foo=1; bar=2" },
+    { "only ours, twice", "N=" K1 "; N=" K2, "" },
+    { "malformed is ours too", "foo=1; N=junk; bar=2", "foo=1; bar=2" },
+    { "empty is ours too", "N=; bar=2", "bar=2" },
+    { "no blanks are added between others", "a=1;b=2;N=" K1, "a=1;b=2" },
+    { "odd spacing between others stays", "a=1 ;\tb=2; N=" K1, "a=1 ;\tb=2" },
+    { "empty cookies between others stay", "a=1; ; b=2; N=" K1, "a=1; ; b=2" },
+    { "another's bytes stay", "a=\"x y\\\" \xff\"; N=" K1 "; b==,;c",
+      "a=\"x y\\\" \xff\"; b==,;c" },
+    { "two lines, ours first", "N=" K1 ", foo=1", "foo=1" },
+    { "two lines, ours last", "foo=1, N=" K1, "foo=1" },
+    { "two lines, ours ends the first", "foo=1; N=" K1 ", bar=2",
+      "foo=1; bar=2" },
+    { "two lines, ours begins the second", "foo=1, N=" K1 "; bar=2",
+      "foo=1; bar=2" },
+    { "three lines, ours in between", "foo=1, N=" K1 ", bar=2",
+      "foo=1, bar=2" },
+    { "ours in both lines", "N=" K1 "; foo=1, N=" K2 "; bar=2",
+      "foo=1; bar=2" },
+    { "another's value with a comma", "foo=a, b; N=" K1, "foo=a, b" },
+    { "the same behind ours", "N=" K1 "; foo=a, b, c; d=e",
+      "foo=a, b, c; d=e" },
+    { "the same in quotes", "foo=\"a, b\"; N=" K1, "foo=\"a, b\"" },
+    { "A10: another's quoted value that names us", "foo=\"a, N=" K2 "\"; N=" K1,
+      "foo=\"a, N=" K2 "\"" },
+    { "a key of ours hides in quotes, too", "foo=\"a, N=" K2 ", b\"",
+      "foo=\"a, b\"" },
+    { "malformed behind a comma, without quotes", "foo=a, N=junk; b=1",
+      "foo=a; b=1" },
+    { "malformed behind a quote that was closed", "foo=\"a\", N=junk",
+      "foo=\"a\"" },
+    { "a quote of ours opens nothing", "N=\", N=junk", "" },
+    { "a quote ends with its part", "foo=\"; b=1, N=junk", "foo=\"; b=1" },
+    { "ours with quotes", "foo=1; N=\"" K1 "\"; bar=2", "foo=1; bar=2" },
+    { "names that only resemble ours stay", "xN=1; N=" K1 "; Nx=2; n=3; N",
+      "xN=1; Nx=2; n=3; N" },
+};
+
+static void hide_takes_out_ours_and_leaves_the_rest(void **state)
+{
+    djs_bytes_t name = djs_bytes("N"), out;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(hidden); i++) {
+        djs_bytes_t header = djs_bytes(hidden[i].header);
+
+        assert_int_equal(djs_cookie_hide(&out, header, name, pool),
+                         APR_SUCCESS);
+        if (!djs_bytes_equal(out, djs_bytes(hidden[i].rest))) {
+            fail_msg("A27 %s: [%s] became [%.*s], not [%s]", hidden[i].why,
+                     hidden[i].header, (int)out.len, out.data, hidden[i].rest);
+        }
+        header = out;
+        djs_cookie_hide(&out, header, name, pool);
+        assert_ptr_equal(out.data, header.data);
+    }
+    djs_cookie_hide(&out, djs_bytes_of(NULL, 0), name, pool);
+    assert_int_equal(out.len, 0);
+}
+
+/* Ours behind the 64 KiB that are considered is hidden all the same. */
+static void hide_reads_all_of_a_long_header(void **state)
+{
+    static char text[DJS_COOKIE_CONSIDERED + 2000];
+    djs_bytes_t out;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    memcpy(text + DJS_COOKIE_CONSIDERED + 500, "; N=" K1 ";", 37);
+    djs_cookie_hide(&out, djs_bytes_of(text, sizeof(text)), djs_bytes("N"),
+                    pool);
+    assert_int_equal(out.len, sizeof(text) - 37 + 2);
+}
+
+/* A21, A22: cost is linear. 64 KiB of the worst texts take a moment; with a
+ * quadratic parser this test would not end. */
+static void the_worst_headers_cost_linear_time(void **state)
+{
+    static const char *const worst[] = { ";",   "a;",  "N=",       ", ",
+                                         ",",   "N=;", ", N=",     "\", N=",
+                                         "N, ", "\"",  "N=" K1 ";" };
+    static char text[DJS_COOKIE_CONSIDERED];
+    djs_bytes_t out;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(worst); i++) {
+        apr_size_t len = strlen(worst[i]);
+
+        for (apr_size_t at = 0; at + len <= sizeof(text); at += len) {
+            memcpy(text + at, worst[i], len);
+        }
+        for (int run = 0; run < 5; run++) {
+            read_header(djs_bytes_of(text, sizeof(text)));
+            djs_cookie_hide(&out, djs_bytes_of(text, sizeof(text)),
+                            djs_bytes("N"), pool);
+        }
+        apr_pool_clear(pool);
+    }
+}
+
+static const struct {
+    const char *why, *header;
+    int sets;
+} setters[] = {
+    { "B16 plain", "N=attacker", 1 },
+    { "B16 with attributes", "N=attacker; Path=/; HttpOnly", 1 },
+    { "empty value", "N=; Max-Age=0", 1 },
+    { "blanks as browsers trim them", " \tN \t= x", 1 },
+    { "a cookie without a name that comes back as ours", "=N=attacker", 1 },
+    { "the same with blanks", " = N=attacker;", 1 },
+    { "another name", "NN=1", 0 },
+    { "another case is another cookie", "n=1", 0 },
+    { "our name as a value", "a=N=1", 0 },
+    { "our name as an attribute", "a=1; N=2", 0 },
+    { "no equals sign", "N", 0 },
+    { "no equals sign, attributes", "N; Path=/", 0 },
+    { "two equals signs in front", "==N=1", 0 },
+    { "nothing", "", 0 },
+    { "blanks", "  ", 0 },
+    { "only a semicolon", ";N=1", 0 },
+    { "only an equals sign", "=", 0 },
+};
+
+static void a_set_cookie_of_our_name_is_recognised(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(setters); i++) {
+        if (djs_cookie_sets(djs_bytes(setters[i].header), djs_bytes("N")) !=
+            setters[i].sets) {
+            fail_msg("%s: %s", setters[i].why, setters[i].header);
+        }
+    }
+    assert_false(djs_cookie_sets(djs_bytes_of(NULL, 0), djs_bytes("N")));
+}
+
+#define NOW  (APR_INT64_C(1700000000) * APR_USEC_PER_SEC)
+#define AGES "; Expires=Tue, 28 Nov 2023 22:13:20 GMT; Max-Age=1209600"
+
+static const djs_cookie_t plain = {
+    .name = "N", .path = "/", .secure = 1, .httponly = 1
+};
+
+static const struct {
+    const char *why;
+    djs_cookie_t cookie;
+    apr_int64_t max_age;
+    const char *expected;
+} written[] = {
+    { "B01, B13: ends with the browser",
+      { .name = "N", .path = "/", .secure = 1, .httponly = 1 },
+      -1,
+      "N=" K1 "; Path=/; Secure; HttpOnly; SameSite=Lax" },
+    { "B01: persistent",
+      { .name = "N", .path = "/", .secure = 1, .httponly = 1 },
+      1209600,
+      "N=" K1 "; Path=/" AGES "; Secure; HttpOnly; SameSite=Lax" },
+    { "over plain HTTP",
+      { .name = "N", .path = "/", .httponly = 1 },
+      1209600,
+      "N=" K1 "; Path=/" AGES "; HttpOnly; SameSite=Lax" },
+    { "all attributes",
+      { .name = "N",
+        .domain = "example.org",
+        .path = "/a",
+        .secure = 1,
+        .httponly = 1,
+        .partitioned = 1,
+        .samesite = DJS_SAMESITE_NONE },
+      1209600,
+      "N=" K1 "; Domain=example.org; Path=/a" AGES
+      "; Secure; HttpOnly; SameSite=None; Partitioned" },
+    { "no attribute but the path",
+      { .name = "N", .path = "/", .samesite = DJS_SAMESITE_OFF },
+      -1,
+      "N=" K1 "; Path=/" },
+    { "strict",
+      { .name = "N", .path = "/", .samesite = DJS_SAMESITE_STRICT },
+      -1,
+      "N=" K1 "; Path=/; SameSite=Strict" },
+    { "B12: 400 days at most",
+      { .name = "N", .path = "/", .samesite = DJS_SAMESITE_OFF },
+      34560001,
+      "N=" K1 "; Path=/; Expires=Wed, 18 Dec 2024 22:13:20 GMT; "
+      "Max-Age=34560000" },
+    { "N07: a monstrous age",
+      { .name = "N", .path = "/", .samesite = DJS_SAMESITE_OFF },
+      APR_INT64_MAX,
+      "N=" K1 "; Path=/; Expires=Wed, 18 Dec 2024 22:13:20 GMT; "
+      "Max-Age=34560000" },
+    { "an age of nothing",
+      { .name = "N", .path = "/", .samesite = DJS_SAMESITE_OFF },
+      0,
+      "N=" K1 "; Path=/; Expires=Tue, 14 Nov 2023 22:13:20 GMT; Max-Age=0" },
+};
+
+static void a_cookie_is_written_to_the_letter(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(written); i++) {
+        const char *got = djs_cookie_set(&written[i].cookie, K1,
+                                         written[i].max_age, NOW, pool);
+
+        if (strcmp(got, written[i].expected) != 0) {
+            fail_msg("%s: [%s], not [%s]", written[i].why, got,
+                     written[i].expected);
+        }
+    }
+    /* B01: at most 200 bytes with the default name. */
+    assert_true(strlen(djs_cookie_set(&plain, K1, 34560000, NOW, pool)) +
+                    strlen("sessionid") <=
+                200);
+    /* N07: the last moment that there is. */
+    assert_non_null(strstr(djs_cookie_set(&plain, K1, 5, APR_INT64_MAX, pool),
+                           "Expires=Fri, 31 Dec 9999 23:59:59 GMT"));
+}
+
+/* B10: browsers delete a cookie only under its own path and domain. */
+static void a_deletion_has_the_attributes_of_the_cookie(void **state)
+{
+    djs_cookie_t c = plain;
+
+    (void)state;
+    assert_string_equal(
+        djs_cookie_delete(&c, pool),
+        "N=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; "
+        "Secure; HttpOnly; SameSite=Lax");
+    c.domain = "example.org";
+    c.path = "/a";
+    c.samesite = DJS_SAMESITE_NONE;
+    c.partitioned = 1;
+    assert_string_equal(
+        djs_cookie_delete(&c, pool),
+        "N=; Domain=example.org; Path=/a; Expires=Thu, 01 Jan 1970 00:00:00 "
+        "GMT; Max-Age=0; Secure; HttpOnly; SameSite=None; Partitioned");
+}
+
+/* B14, N05, N06: dates that break other programs. */
+static const struct {
+    apr_int64_t seconds;
+    const char *expected;
+} dates[] = {
+    { 0, "Thu, 01 Jan 1970 00:00:00 GMT" },
+    { -1, "Thu, 01 Jan 1970 00:00:00 GMT" },
+    { 784111777, "Sun, 06 Nov 1994 08:49:37 GMT" },
+    { 951782400, "Tue, 29 Feb 2000 00:00:00 GMT" },
+    { 1709164800, "Thu, 29 Feb 2024 00:00:00 GMT" },
+    { 2147483647, "Tue, 19 Jan 2038 03:14:07 GMT" },
+    { 2147483648, "Tue, 19 Jan 2038 03:14:08 GMT" },
+    { 2147558400, "Wed, 20 Jan 2038 00:00:00 GMT" },
+    { 4107542399, "Sun, 28 Feb 2100 23:59:59 GMT" },
+    { 4107542400, "Mon, 01 Mar 2100 00:00:00 GMT" },
+    { 4294967296, "Sun, 07 Feb 2106 06:28:16 GMT" },
+    { 253402300799, "Fri, 31 Dec 9999 23:59:59 GMT" },
+    { 253402300800, "Fri, 31 Dec 9999 23:59:59 GMT" },
+    { 9223372036854, "Fri, 31 Dec 9999 23:59:59 GMT" },
+    { -9223372036854, "Thu, 01 Jan 1970 00:00:00 GMT" },
+};
+
+static void a_date_has_29_characters(void **state)
+{
+    char out[30];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(dates); i++) {
+        djs_cookie_date(out, dates[i].seconds * APR_USEC_PER_SEC);
+        assert_string_equal(out, dates[i].expected);
+    }
+    djs_cookie_date(out, APR_INT64_MAX);
+    assert_string_equal(out, "Fri, 31 Dec 9999 23:59:59 GMT");
+    djs_cookie_date(out, APR_INT64_MIN);
+    assert_string_equal(out, "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
+static char long_name[4097];
+static char long_path[1026];
+static char long_domain[512];
+
+/* A word of the refusal; NULL: the cookie is good. */
+static const struct {
+    const char *why;
+    djs_cookie_t c;
+    const char *says;
+} checks[] = {
+    { "default", { .name = "sessionid", .path = "/" }, NULL },
+    { "everything set",
+      { .name = "__Host-Http-a",
+        .path = "/",
+        .secure = 1,
+        .httponly = 1,
+        .partitioned = 1,
+        .samesite = DJS_SAMESITE_NONE },
+      NULL },
+    { "a domain with a dot",
+      { .name = "a", .path = "/", .domain = ".a.org" },
+      NULL },
+    { "a domain of one word",
+      { .name = "a", .path = "/", .domain = "localhost" },
+      NULL },
+    { "a blank in the path",
+      { .name = "!#$%&'*+-.^_`|~09azAZ", .path = "/x/y z" },
+      "visible ASCII" },
+    { "token characters",
+      { .name = "!#$%&'*+-.^_`|~09azAZ", .path = "/x/y" },
+      NULL },
+    { "B03 __Host- with a domain",
+      { .name = "__Host-a", .domain = "a.org", .path = "/", .secure = 1 },
+      "no domain" },
+    { "B03 __Host- with a path",
+      { .name = "__Host-a", .path = "/a", .secure = 1 },
+      "path /" },
+    { "B03 __Host- without Secure",
+      { .name = "__Host-a", .path = "/" },
+      "Secure On" },
+    { "B03 __Host- as it must be",
+      { .name = "__Host-a", .path = "/", .secure = 1 },
+      NULL },
+    { "B03 in capitals", { .name = "__HOST-a", .path = "/" }, "Secure On" },
+    { "B03 in small letters",
+      { .name = "__host-a", .path = "/" },
+      "Secure On" },
+    { "B03 __Secure- without Secure",
+      { .name = "__Secure-a", .path = "/" },
+      "Secure On" },
+    { "B03 __sEcUrE- without Secure",
+      { .name = "__sEcUrE-a", .path = "/" },
+      "Secure On" },
+    { "B03 __Secure- may have a domain",
+      { .name = "__Secure-a", .domain = "a.org", .path = "/b", .secure = 1 },
+      NULL },
+    { "B03 __Http- without HttpOnly",
+      { .name = "__Http-a", .path = "/", .secure = 1 },
+      "HttpOnly On" },
+    { "B03 __Http- without Secure",
+      { .name = "__http-a", .path = "/", .httponly = 1 },
+      "Secure On" },
+    { "B03 __Http- may have a domain",
+      { .name = "__Http-a",
+        .domain = "a.org",
+        .path = "/b",
+        .secure = 1,
+        .httponly = 1 },
+      NULL },
+    { "B03 __Host-Http- without HttpOnly",
+      { .name = "__Host-Http-a", .path = "/", .secure = 1 },
+      "HttpOnly On" },
+    { "B03 __Host-Http- without Secure",
+      { .name = "__HOST-HTTP-a", .path = "/", .httponly = 1 },
+      "Secure On" },
+    { "B03 __Host-Http- with a domain",
+      { .name = "__Host-Http-a",
+        .domain = "a.org",
+        .path = "/",
+        .secure = 1,
+        .httponly = 1 },
+      "no domain" },
+    { "B04",
+      { .name = "a", .path = "/", .samesite = DJS_SAMESITE_NONE },
+      "Lax, Strict or Off" },
+    { "Partitioned without Secure",
+      { .name = "a", .path = "/", .partitioned = 1 },
+      "Partitioned" },
+    { "B05 CR", { .name = "a", .path = "/\r" }, "visible ASCII" },
+    { "B05 LF", { .name = "a", .path = "/\n" }, "visible ASCII" },
+    { "B05 semicolon", { .name = "a", .path = "/;x" }, "visible ASCII" },
+    { "B05 comma", { .name = "a", .path = "/,x" }, "visible ASCII" },
+    { "B05 not ASCII", { .name = "a", .path = "/\xc3\xa9" }, "visible ASCII" },
+    { "B05 DEL", { .name = "a", .path = "/\x7f" }, "visible ASCII" },
+    { "B05 too long", { .name = "a", .path = long_path }, "at most 1024" },
+    { "an empty path", { .name = "a", .path = "" }, "begin with /" },
+    { "no path", { .name = "a" }, "begin with /" },
+    { "a path without a slash", { .name = "a", .path = "x" }, "begin with /" },
+    { "B05 domain with LF",
+      { .name = "a", .path = "/", .domain = "a\n" },
+      "host name" },
+    { "B05 domain with a semicolon",
+      { .name = "a", .path = "/", .domain = "a;b" },
+      "host name" },
+    { "B05 domain with a comma",
+      { .name = "a", .path = "/", .domain = "a,b" },
+      "host name" },
+    { "B05 domain with a blank",
+      { .name = "a", .path = "/", .domain = "a b" },
+      "host name" },
+    { "B05 domain not ASCII",
+      { .name = "a", .path = "/", .domain = "\xc3\xa9.org" },
+      "host name" },
+    { "B05 domain too long",
+      { .name = "a", .path = "/", .domain = long_domain },
+      "at most 253" },
+    { "an empty domain",
+      { .name = "a", .path = "/", .domain = "" },
+      "host name" },
+    { "only a dot", { .name = "a", .path = "/", .domain = "." }, "host name" },
+    { "two dots", { .name = "a", .path = "/", .domain = "a..b" }, "host name" },
+    { "two leading dots",
+      { .name = "a", .path = "/", .domain = "..b" },
+      "host name" },
+    { "a dot at the end",
+      { .name = "a", .path = "/", .domain = "a." },
+      "host name" },
+    { "B06 =", { .name = "a=b", .path = "/" }, "letters, digits" },
+    { "B06 ;", { .name = "a;b", .path = "/" }, "letters, digits" },
+    { "B06 blank", { .name = "a b", .path = "/" }, "letters, digits" },
+    { "B06 quote", { .name = "a\"", .path = "/" }, "letters, digits" },
+    { "B06 comma", { .name = "a,b", .path = "/" }, "letters, digits" },
+    { "B06 not ASCII", { .name = "\xc3\xa9", .path = "/" }, "letters, digits" },
+    { "B06 empty", { .name = "", .path = "/" }, "1 to 128" },
+    { "B06 4 KB", { .name = long_name, .path = "/" }, "1 to 128" },
+};
+
+static void what_a_browser_would_drop_is_refused(void **state)
+{
+    (void)state;
+    memset(long_name, 'a', sizeof(long_name) - 1);
+    memset(long_path, '/', sizeof(long_path) - 1);
+    memset(long_domain, 'a', sizeof(long_domain) - 1);
+    for (size_t i = 0; i < COUNT(checks); i++) {
+        const char *why = djs_cookie_check(&checks[i].c, pool);
+
+        if (checks[i].says ? !why || !strstr(why, checks[i].says)
+                           : why != NULL) {
+            fail_msg("%s: [%s], not [%s]", checks[i].why, why ? why : "good",
+                     checks[i].says ? checks[i].says : "good");
+        }
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    apr_initialize();
+    return apr_pool_create(&pool, NULL) != APR_SUCCESS;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_header_yields_its_candidates),
+        cmocka_unit_test(only_letters_and_digits_reach_the_store),
+        cmocka_unit_test(a_nul_is_a_byte_like_others),
+        cmocka_unit_test(names_compare_byte_by_byte),
+        cmocka_unit_test(many_cookies_are_no_hurdle),
+        cmocka_unit_test(at_most_64_kib_are_considered),
+        cmocka_unit_test(hide_takes_out_ours_and_leaves_the_rest),
+        cmocka_unit_test(hide_reads_all_of_a_long_header),
+        cmocka_unit_test(the_worst_headers_cost_linear_time),
+        cmocka_unit_test(a_set_cookie_of_our_name_is_recognised),
+        cmocka_unit_test(a_cookie_is_written_to_the_letter),
+        cmocka_unit_test(a_deletion_has_the_attributes_of_the_cookie),
+        cmocka_unit_test(a_date_has_29_characters),
+        cmocka_unit_test(what_a_browser_would_drop_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
