@@ -309,6 +309,21 @@ static void only_the_asked_mode_opens(void **state)
     }
 }
 
+static void assert_one_value_only(djs_bytes_t bytes, size_t at,
+                                  djs_record_mode_e mode)
+{
+    unsigned char *byte = (unsigned char *)bytes.data + at;
+    unsigned char right = *byte;
+
+    for (int value = 0; value < 256; value++) {
+        *byte = (unsigned char)value;
+        if (value != right) {
+            assert_unreadable(bytes, mode);
+        }
+    }
+    *byte = right;
+}
+
 /* G08, G09: magic, format, mode, kind and flags that are not ours. */
 static void no_other_value_of_a_fixed_byte_is_accepted(void **state)
 {
@@ -316,18 +331,9 @@ static void no_other_value_of_a_fixed_byte_is_accepted(void **state)
     for (size_t m = 0; m < COUNT(modes); m++) {
         djs_record_t record = record_of(djs_bytes("{}"));
         djs_bytes_t bytes = seal(&record, modes[m], home());
-        unsigned char *data = (unsigned char *)bytes.data;
 
         for (size_t at = 0; at < 8; at++) {
-            unsigned char right = data[at];
-
-            for (int value = 0; value < 256; value++) {
-                data[at] = (unsigned char)value;
-                if (value != right) {
-                    assert_unreadable(bytes, modes[m]);
-                }
-            }
-            data[at] = right;
+            assert_one_value_only(bytes, at, modes[m]);
         }
         assert_opens(bytes, modes[m], &record);
     }
