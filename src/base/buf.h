@@ -21,6 +21,7 @@ typedef struct {
 /* Empty; memory lives in `p`; `len` will never pass `ceiling`. */
 void djs_buf_init(djs_buf_t *buf, apr_size_t ceiling, apr_pool_t *p);
 
+/* Appends a copy of all of it, or sets `failed` and appends nothing. */
 void djs_buf_add(djs_buf_t *buf, djs_bytes_t bytes);
 void djs_buf_add_text(djs_buf_t *buf, const char *text);
 void djs_buf_add_char(djs_buf_t *buf, char c);

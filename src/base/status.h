@@ -12,13 +12,13 @@
 
 #define DJS_EABSENT     (DJS_STATUS_BASE + 1) /* no such record, or expired */
 #define DJS_ETAKEN      (DJS_STATUS_BASE + 2) /* the key is in use already */
-#define DJS_ETOOBIG     (DJS_STATUS_BASE + 3) /* over a limit; nothing changed */
-#define DJS_ETROUBLE    (DJS_STATUS_BASE + 4) /* the store can not answer now */
-#define DJS_ETIMEOUT    (DJS_STATUS_BASE + 5) /* trouble: the deadline is over */
+#define DJS_ETOOBIG     (DJS_STATUS_BASE + 3) /* over a limit; nothing done */
+#define DJS_ETROUBLE    (DJS_STATUS_BASE + 4) /* the store can not answer */
+#define DJS_ETIMEOUT    (DJS_STATUS_BASE + 5) /* trouble: the deadline passed */
 #define DJS_EFULL       (DJS_STATUS_BASE + 6) /* trouble: no space left */
-#define DJS_EUNREADABLE (DJS_STATUS_BASE + 7) /* a record that does not open */
+#define DJS_EUNREADABLE (DJS_STATUS_BASE + 7) /* this record does not open */
 #define DJS_EINVALID    (DJS_STATUS_BASE + 8) /* malformed input */
-#define DJS_ETYPE       (DJS_STATUS_BASE + 9) /* well formed, of a wrong type */
+#define DJS_ETYPE       (DJS_STATUS_BASE + 9) /* well formed, of wrong type */
 #define DJS_ERANDOM     (DJS_STATUS_BASE + 10) /* the generator failed */
 
 /* A sentence for `rv`, ours or APR's; lives in `buf`, of `size` bytes, or for

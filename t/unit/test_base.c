@@ -1,5 +1,5 @@
 /* test_base - buffers, hexadecimal, units, randomness, statuses, the clock. */
-#define OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED /* RAND_set_rand_method */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
