@@ -1,0 +1,48 @@
+#!/usr/bin/perl
+# bench.pl - what a session costs a request, with mod_djsession and its peers.
+#
+# usage: bench.pl [--module FILE] [--store-bench PROGRAM] [--out FILE]
+#                 [--keep DIR] [--requests N] [--rounds N] [section...]
+#
+# Sections: instructions syscalls throughput writes scale; all, unless named.
+# Prints one table a section; ratios are between figures of one run, and no
+# figure fails the run: the machine decides those.
+use strict;
+use warnings;
+use FindBin;
+use Getopt::Long;
+use lib "$FindBin::Bin/lib";
+use DjsBench::Report;
+use DjsBench::Site;
+
+my %option = (
+    module => $ENV{DJS_MODULE} // "$FindBin::Bin/../../.libs/mod_djsession.so",
+    'store-bench' => $ENV{DJS_BENCH_STORE},
+    apxs => $ENV{APXS} // 'apxs',
+    requests => 200,
+    rounds => 5,
+    seconds => 2,
+);
+GetOptions(\%option, 'module=s', 'store-bench=s', 'apxs=s', 'out=s', 'keep=s',
+           'requests=i', 'rounds=i', 'seconds=i', 'only=s@')
+    or die "see the head of $0\n";
+my @sections = @ARGV ? @ARGV : DjsBench::Report::sections();
+
+local $SIG{INT} = local $SIG{TERM} = sub { exit 1 };
+$| = 1;
+my $site = DjsBench::Site->new(
+    module => $option{module}, apxs => $option{apxs}, dir => $option{keep});
+print STDERR "no mod_djsession.so at $option{module}: peers only\n"
+    unless $site->{module};
+
+my $text = '';
+for my $section (@sections) {
+    my $part = DjsBench::Report::section($section, $site, \%option);
+    print "\n$part";
+    $text .= "$part\n";
+}
+if ($option{out}) {
+    open my $out, '>', $option{out} or die "$option{out}: $!\n";
+    print $out $text;
+    close $out or die "$option{out}: $!\n";
+}

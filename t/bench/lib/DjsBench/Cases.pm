@@ -1,0 +1,234 @@
+# DjsBench::Cases - what is measured: a static page alone, with httpd's own
+# session modules, and with mod_djsession in its various settings.
+#
+# All keep the same session: eight members, 300 bytes as JSON, put there by a
+# page of send-as-is whose header says so, in the way each module offers.
+package DjsBench::Cases;
+use strict;
+use warnings;
+use Carp qw(croak);
+use DjsBench::Client;
+use DjsBench::Server;
+
+my @MEMBERS = (
+    [ _auth_user_id      => '42' ],
+    [ _auth_user_backend => 'django.contrib.auth.backends.ModelBackend' ],
+    [ _auth_user_hash    => '5feceb66ffc86f38d952786c6d696c79' x 2 ],
+    [ cart               => 'apple:2,pear:1,plum:7' ],
+    [ language           => 'en-gb' ],
+    [ last_page          => '/catalogue/fruit?page=3' ],
+    [ theme              => 'dark' ],
+    [ visits             => '17' ],
+);
+use constant SESSION_BYTES => 300;
+
+# The members, `theme` made as long as it takes to reach SESSION_BYTES.
+sub _members {
+    my @members = map { [@$_] } @MEMBERS;
+    my $short = SESSION_BYTES - length _json(@members);
+    $members[6][1] .= '-' x $short if $short > 0;
+    return @members;
+}
+
+sub _json {
+    return '{' . join(',', map {
+        $_->[0] eq 'visits' ? qq("$_->[0]":$_->[1]) : qq("$_->[0]":"$_->[1]")
+    } @_) . '}';
+}
+
+# The session as Django and mod_djsession keep it: compact JSON.
+sub session_json {
+    return _json(_members());
+}
+
+# The same members as mod_session keeps them.
+sub session_form {
+    return join '&', map {
+        my ($key, $value) = @$_;
+        $value =~ s/([^\w.-])/sprintf '%%%02x', ord $1/ge;
+        "$key=$value";
+    } _members();
+}
+
+my $PEER = <<'CONF';
+LoadModule session_module MODULES/mod_session.so
+<Location "/">
+    Session On
+    SessionEnv On
+</Location>
+<Location "/seed">
+    SessionHeader X-Seed
+</Location>
+CONF
+
+my $PEER_COOKIE = $PEER . <<'CONF';
+LoadModule session_cookie_module MODULES/mod_session_cookie.so
+<Location "/">
+    SessionCookieName session path=/
+</Location>
+CONF
+
+my $PEER_CRYPTO = $PEER_COOKIE . <<'CONF';
+LoadModule session_crypto_module MODULES/mod_session_crypto.so
+SessionCryptoDriver openssl
+<Location "/">
+    SessionCryptoPassphrase correct-horse-battery-staple
+</Location>
+CONF
+
+my $PEER_DBD = $PEER . <<'CONF';
+LoadModule dbd_module MODULES/mod_dbd.so
+LoadModule session_dbd_module MODULES/mod_session_dbd.so
+DBDriver sqlite3
+DBDParams DIR/sessions.db
+DBDPersist On
+DBDPrepareSQL "select value from session where key = %s and (expiry = 0 or expiry > %lld)" selectsession
+DBDPrepareSQL "delete from session where key = %s" deletesession
+DBDPrepareSQL "insert into session (value, expiry, key) values (%s, %lld, %s)" insertsession
+DBDPrepareSQL "update session set value = %s, expiry = %lld, key = %s where key = %s" updatesession
+DBDPrepareSQL "delete from session where expiry != 0 and expiry < %lld" cleansession
+<Location "/">
+    SessionDBDCookieName session path=/
+</Location>
+CONF
+
+my $OURS = <<'CONF';
+LoadModule djsession_module MODULE
+DjSessionStore dbm:DIR/store type=sdbm
+DjSessionSecretFile DIR/secret.key
+<Location "/">
+    DjSession On
+    DjSessionEnv Data
+</Location>
+<Location "/seed">
+    DjSessionBackendUpdates On
+</Location>
+CONF
+
+sub _in_root {
+    return "<Location \"/\">\n" . join('', map { "    $_\n" } @_)
+        . "</Location>\n";
+}
+
+# id, text, and how: `config`; `seed` the header that makes the session; `like`
+# the case whose cookie and files are used; `sends` a cookie given here.
+my @CASES = (
+    { id => 'base', text => 'static page, no session module' },
+    { id => 'base_cookie', text => '  same, our cookie sent',
+      sends => 'sessionid=' . 'k' x 32 },
+    { id => 'peer_cookie', text => 'mod_session_cookie', seed => 'form',
+      config => $PEER_COOKIE },
+    { id => 'peer_cookie_age', text => '  same, SessionMaxAge (writes)',
+      seed => 'form', config => $PEER_COOKIE . _in_root('SessionMaxAge 3600'),
+      follow => 1 },
+    { id => 'peer_crypto', text => 'mod_session_crypto', seed => 'form',
+      config => $PEER_CRYPTO, slow => 1 },
+    { id => 'peer_dbd', text => 'mod_session_dbd, SQLite, read',
+      seed => 'form', config => $PEER_DBD, database => 1 },
+    { id => 'peer_dbd_write', text => 'mod_session_dbd, SQLite, write',
+      seed => 'form', config => $PEER_DBD . _in_root('SessionMaxAge 3600'),
+      database => 1, follow => 1 },
+    { id => 'off', text => 'mod_djsession, DjSession Off',
+      config => $OURS . _in_root('DjSession Off'),
+      sends => 'sessionid=' . 'k' x 32 },
+    { id => 'none', text => 'mod_djsession, no cookie', config => $OURS },
+    { id => 'unknown', text => 'mod_djsession, unknown key',
+      config => $OURS, sends => 'sessionid=' . 'k' x 32 },
+    { id => 'lookup', text => 'mod_djsession, lookup, Data', seed => 'json',
+      config => $OURS },
+    { id => 'summary', text => '  same, DjSessionEnv Summary', seed => 'json',
+      config => $OURS . _in_root('DjSessionEnv Summary') },
+    { id => 'quiet', text => '  same, DjSessionEnv Off', seed => 'json',
+      config => $OURS . _in_root('DjSessionEnv Off') },
+    { id => 'bare', text => '  same, DjSessionEncrypt Off', seed => 'json',
+      config => $OURS . "DjSessionEncrypt Off\n" },
+    { id => 'renew', text => '  same, renewed each time', seed => 'json',
+      config => $OURS . _in_root('DjSessionRenew EveryRequest') },
+);
+
+# The cases that can run here: `site` lacks modules for the others.
+sub all {
+    my ($site) = @_;
+    return map { bless { %$_, site => $site }, __PACKAGE__ } grep {
+        my $config = $_->{config} // '';
+        $config =~ /djsession/ ? $site->{module}
+            : !($_->{seed} && !$site->has_module('session'))
+            && !($_->{database} && !_has_sqlite($site))
+    } @CASES;
+}
+
+sub find {
+    my ($site, $id) = @_;
+    my ($case) = grep { $_->{id} eq $id } all($site);
+    return $case;
+}
+
+sub _has_sqlite {
+    my ($site) = @_;
+    return $site->has_module('session_dbd') && $site->has_tool('sqlite3');
+}
+
+# A server of this case in a directory called `where`; `more` is appended to
+# its configuration. Files of its store last as long as the directory.
+sub server {
+    my ($self, $where, $mpm, $more) = @_;
+    my $site = $self->{site};
+    my $dir = $site->make_dir("$where-$self->{id}");
+    my $config = ($self->{config} // '') . ($more // '');
+    $config =~ s/\bMODULES\b/$site->{modules}/g;
+    $config =~ s/\bMODULE$/$site->{module}/gm;
+    $config =~ s/\bDIR\b/$dir/g;
+    $config .= $self->_seed_page($dir);
+    $self->_make_files($dir);
+    return DjsBench::Server->new(dir => $dir, site => $site, mpm => $mpm,
+                                 config => $config);
+}
+
+sub _make_files {
+    my ($self, $dir) = @_;
+    if (($self->{config} // '') =~ /djsession/ && !-e "$dir/secret.key") {
+        $self->{site}->make_file("$dir/secret.key", '5a' x 32 . "\n", 0600);
+    }
+    if ($self->{database} && !-e "$dir/sessions.db") {
+        my $sql = 'pragma journal_mode=wal; create table session (key text '
+            . 'primary key, value text, expiry integer);';
+        system("sqlite3 '$dir/sessions.db' '$sql' >/dev/null") == 0
+            or croak 'sqlite3 failed';
+        $self->{site}->_give(glob "$dir/sessions.db*");
+    }
+}
+
+# Every server has the page, so that all of them carry its modules.
+sub _seed_page {
+    my ($self, $dir) = @_;
+    my $site = $self->{site};
+    my $header = ($self->{seed} // 'form') eq 'form'
+        ? 'X-Seed: ' . session_form()
+        : 'X-DjSession-Update: {"set":' . session_json() . '}';
+    mkdir "$dir/seed";
+    $site->make_file("$dir/seed/page.asis",
+                     "$header\nContent-Type: text/plain\n\nok\n");
+    return <<"CONF";
+LoadModule asis_module $site->{modules}/mod_asis.so
+LoadModule alias_module $site->{modules}/mod_alias.so
+Alias "/seed" "$dir/seed"
+<Directory "$dir/seed">
+    SetHandler send-as-is
+    Require all granted
+</Directory>
+CONF
+}
+
+# The cookie that this case sends, from a server that runs; undef: none.
+sub cookie {
+    my ($self, $server) = @_;
+    return $self->{sends} unless $self->{seed};
+    my $client = DjsBench::Client->new(port => $server->{port});
+    my ($status) = $client->get('/seed/page.asis');
+    my $cookie = $client->set_cookie;
+    croak "$self->{id}: status $status, no session was made:\n" . $server->log
+        unless $status == 200 && $cookie;
+    return $cookie;
+}
+
+1;

@@ -1,0 +1,149 @@
+# DjsBench::Report - the sections of a run, each measured and put in a table.
+package DjsBench::Report;
+use strict;
+use warnings;
+use DjsBench::Cases;
+use DjsBench::Instructions;
+use DjsBench::Syscalls;
+use DjsBench::Table qw(commas ratio table);
+use DjsBench::Throughput;
+use DjsBench::Writes;
+
+my %SECTION = (
+    instructions => \&instructions,
+    syscalls => \&syscalls,
+    throughput => \&throughput,
+    writes => \&writes,
+);
+
+sub sections {
+    return grep { $SECTION{$_} }
+        qw(instructions syscalls throughput writes scale);
+}
+
+# The text of one section.
+sub section {
+    my ($name, $site, $option) = @_;
+    my $code = $SECTION{$name}
+        or die "no section $name; there are: @{[ sections() ]}\n";
+    return $code->($site, $option);
+}
+
+sub _cases {
+    my ($site, $option) = @_;
+    my %wanted = map { $_ => 1 } 'base', @{ $option->{only} || [] };
+    return grep { keys %wanted == 1 || $wanted{ $_->{id} } }
+        DjsBench::Cases::all($site);
+}
+
+sub _progress {
+    print STDERR "  @_\n";
+}
+
+# A figure for each case that could be measured; a case that could not says so
+# and leaves the others alone.
+sub _each {
+    my ($section, $measure, @cases) = @_;
+    my %figure;
+    for my $case (@cases) {
+        _progress("$section: $case->{id}");
+        $figure{ $case->{id} } = eval { $measure->($case) };
+        _progress("$case->{id} failed: $@") if $@;
+    }
+    return \%figure;
+}
+
+sub instructions {
+    my ($site, $option) = @_;
+    my @cases = _cases($site, $option);
+    my $figure = _each('instructions', sub {
+        DjsBench::Instructions::measure($_[0], $option->{requests})
+    }, @cases);
+    my $added = sub {
+        my $here = $figure->{ $_[0] };
+        return defined $here ? $here - $figure->{base} : undef;
+    };
+    my $peer = $added->('peer_cookie');
+    my @rows = map {
+        my $more = $added->($_->{id});
+        [ $_->{text}, commas($figure->{ $_->{id} }), commas($more),
+          ratio($more, $peer) ]
+    } @cases;
+    my $text = table('Instructions per request (user space, whole process)',
+                     [ 'case', 'total', 'added', 'to mod_session_cookie' ],
+                     @rows);
+    return $text . _aim('lookup adds at most 0.80 of mod_session_cookie',
+                        ratio($added->('lookup'), $peer), 0.80)
+        . _aim('no cookie adds at most 1500', $added->('none'), 1500);
+}
+
+# One line that compares a figure with what was aimed at.
+sub _aim {
+    my ($what, $got, $limit) = @_;
+    return '' unless defined $got && $got ne '-';
+    return sprintf "  aim: %s: %s, %s\n", $what, $got,
+        $got <= $limit ? 'met' : 'NOT met';
+}
+
+sub syscalls {
+    my ($site, $option) = @_;
+    my @cases = _cases($site, $option);
+    my $figure = _each('syscalls', sub {
+        DjsBench::Syscalls::measure($_[0], $_[0]{slow} ? 10 : 50)
+    }, @cases);
+    my $base = $figure->{base};
+    my @rows = map {
+        my $here = $figure->{ $_->{id} };
+        $here ? [ $_->{text}, sprintf('%.4g', $here->{total}),
+                  sprintf('%.4g', $here->{total} - $base->{total}),
+                  sprintf('%.4g', $here->{writes}) ]
+              : [ $_->{text}, '-', '-', '-' ]
+    } @cases;
+    my $text = table('System calls per request',
+                     [ 'case', 'total', 'added', 'writes to files' ], @rows);
+    for my $case (@cases) {
+        my $here = $figure->{ $case->{id} };
+        my $names = $here && DjsBench::Syscalls::difference($here, $base);
+        $text .= "  $case->{id}: $names\n" if $names;
+    }
+    my $lookup = $figure->{lookup} or return $text;
+    return $text . _aim('a lookup adds at most 16 calls',
+                        $lookup->{total} - $base->{total}, 16)
+        . _aim('and writes nothing', $lookup->{writes}, 0);
+}
+
+sub throughput {
+    my ($site, $option) = @_;
+    return "Throughput: not measured, there is no wrk\n"
+        unless $site->has_tool('wrk');
+    my @cases = _cases($site, $option);
+    my $figure = DjsBench::Throughput::measure(
+        \@cases, $option->{rounds}, $option->{seconds},
+        sub { _progress("throughput: round $_[0] of $option->{rounds}") });
+    my $base = $figure->{base}{rate};
+    my $peer = $figure->{peer_cookie}{rate};
+    my @rows = map {
+        my $here = $figure->{ $_->{id} };
+        [ $_->{text}, commas($here->{rate}), ratio($here->{rate}, $base),
+          ratio($here->{rate}, $peer), commas($here->{p50}),
+          commas($here->{p99}) ]
+    } @cases;
+    return table('Throughput (event MPM, wrk -t1 -c8; medians of '
+                     . "$option->{rounds} rounds of $option->{seconds} s)",
+                 [ 'case', 'requests/s', 'to static', 'to mod_session_cookie',
+                   'p50 us', 'p99 us' ], @rows);
+}
+
+sub writes {
+    my ($site) = @_;
+    my $case = DjsBench::Cases::find($site, 'quiet')
+        or return "Writes of a lifetime: not measured, no mod_djsession\n";
+    _progress('writes: one lifetime');
+    my $got = DjsBench::Writes::measure($case);
+    return table('Writes in one lifetime, renewal at 10 %',
+                 [ 'requests', 'that wrote', 'that set a cookie' ],
+                 [ @$got{qw(sent writing cookies)} ])
+        . _aim('at most ten writes a lifetime', $got->{writing}, 10);
+}
+
+1;

@@ -1,0 +1,92 @@
+# DjsBench::Syscalls - system calls per request, by name, counted by strace.
+#
+# One process serves one connection. Requests are told apart by what is read
+# from the socket, so start-up and the warm-up requests are left out.
+package DjsBench::Syscalls;
+use strict;
+use warnings;
+use Carp qw(croak);
+use DjsBench::Client;
+use DjsBench::Server;
+
+# What changes a file or a directory.
+my $WRITES = qr/^(?:write|writev|pwrite64|pwritev2?|ftruncate|fallocate|
+    fsync|fdatasync|msync|rename\w*|unlink\w*|mkdir\w*|link\w*|symlink\w*)$/x;
+
+# Starts `server` under strace.
+sub start {
+    my ($server) = @_;
+    unlink "$server->{dir}/strace.out";
+    $server->start('strace', '-f', '-y', '-s', '64', '-o',
+                   "$server->{dir}/strace.out");
+}
+
+# Calls of each name per request, files written per request, and in how many
+# requests any file was written; over `count` requests after some others.
+sub measure {
+    my ($case, $count) = @_;
+    my $server = $case->server('strace');
+    start($server);
+    my $client = DjsBench::Client->new(port => $server->{port},
+        cookie => $case->cookie($server), follow => $case->{follow});
+    $client->repeat('/page.txt', $case->{slow} ? 3 : 20);
+    $client->get('/no-such-page-1');
+    $client->repeat('/page.txt', $count);
+    $client->get('/no-such-page-2');
+    $server->stop;
+    my @requests = requests("$server->{dir}/strace.out");
+    croak "strace saw " . @requests . " of $count requests"
+        unless @requests == $count;
+    return summary(@requests);
+}
+
+# One element per request between the two marks: a list of [name, is a write].
+sub requests {
+    my ($file) = @_;
+    my (@requests, $on);
+    open my $in, '<', $file or croak "$file: $!";
+    while (<$in>) {
+        my ($name, $rest) = /^\d+\s+(\w+)\((.*)/ or next;
+        if ($name =~ /^(?:read|recvfrom|recvmsg)$/ && $rest =~ /"GET (\S+)/) {
+            my $path = $1;
+            last if $path =~ /-page-2$/;
+            push @requests, [] if $on;
+            $on = 1 if $path =~ /-page-1$/;
+        }
+        next unless @requests;
+        my $socket = $rest =~ /^\d+<(?:socket|TCP|UNIX)/;
+        push @{ $requests[-1] },
+            [ $name, $name =~ $WRITES && !$socket ? 1 : 0 ];
+    }
+    return @requests;
+}
+
+sub summary {
+    my (@requests) = @_;
+    my (%calls, $writes, $writing);
+    $writes = $writing = 0;
+    for my $request (@requests) {
+        my $here = grep { $_->[1] } @$request;
+        $writes += $here;
+        $writing++ if $here;
+        $calls{ $_->[0] } += 1 / @requests for @$request;
+    }
+    my $total = 0;
+    $total += $_ for values %calls;
+    return { calls => \%calls, total => $total, writing => $writing,
+             writes => @requests ? $writes / @requests : 0 };
+}
+
+# "3 openat, 2 close" - what `more` has beyond `base`, most first.
+sub difference {
+    my ($more, $base) = @_;
+    my %diff = map {
+        $_ => ($more->{calls}{$_} // 0) - ($base->{calls}{$_} // 0)
+    } keys %{ $more->{calls} }, keys %{ $base->{calls} };
+    return join ', ', map {
+        sprintf('%.4g %s', $diff{$_}, $_)
+    } sort { $diff{$b} <=> $diff{$a} || $a cmp $b }
+        grep { abs $diff{$_} >= 0.05 } keys %diff;
+}
+
+1;
