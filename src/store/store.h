@@ -12,6 +12,7 @@
 
 #include <apr_pools.h>
 #include <apr_time.h>
+#include <apr_user.h>
 #include "base/bytes.h"
 #include "base/status.h"
 

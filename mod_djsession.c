@@ -1,0 +1,50 @@
+/* mod_djsession - Django's sessions as an Apache httpd module: this file is the
+ * table of contents; every hook stands here with the reason for its place. */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include "httpd/directives.h"
+#include "httpd/hooks.h"
+#include "httpd/output.h"
+#include "httpd/server.h"
+
+static void register_hooks(apr_pool_t *p)
+{
+    (void)p;
+    /* Contradictions are found by configtest too, not only at start. */
+    ap_hook_check_config(djs_server_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Secrets and stores, still with the parent's privileges; before
+     * mod_watchdog (LAST) collects who wants to be called. */
+    ap_hook_post_config(djs_server_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Stores are opened after the fork, before mod_watchdog's threads run. */
+    ap_hook_child_init(djs_server_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
+
+    /* Nobody may see a header of ours that a client sent: first of all. */
+    ap_hook_post_read_request(djs_hook_post_read_request, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    /* After everything that could forge our names (mod_headers is LAST). */
+    ap_hook_fixups(djs_hook_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    /* Behind mod_headers' filter and before mod_cache's: same type, later. */
+    ap_hook_insert_filter(djs_output_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(djs_output_insert, NULL, NULL,
+                                APR_HOOK_REALLY_LAST);
+    /* Responses that went past the filter: programs that write their own
+     * headers, tunnels. */
+    ap_hook_log_transaction(djs_hook_log_transaction, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
+    djs_output_register();
+}
+
+AP_DECLARE_MODULE(djsession) = {
+    STANDARD20_MODULE_STUFF,
+    djs_server_create_policy,
+    djs_server_merge_policy,
+    djs_server_create,
+    djs_server_merge,
+    djs_directives,
+    register_hooks,
+#if defined(AP_MODULE_FLAG_NONE)
+    AP_MODULE_FLAG_NONE
+#endif
+};

@@ -1,0 +1,13 @@
+/* httpd/export.h - what programs behind httpd are told, as environment. */
+#ifndef DJS_HTTPD_EXPORT_H
+#define DJS_HTTPD_EXPORT_H
+
+#include <httpd.h>
+#include "httpd/request.h"
+
+/* Sets DJSESSION_* in r->subprocess_env as `policy` says (interface section 5);
+ * variables of DjSessionExport that have no value are unset. */
+void djs_export_env(request_rec *r, const djs_request_t *ctx,
+                    const djs_policy_t *policy);
+
+#endif

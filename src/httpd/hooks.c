@@ -1,0 +1,87 @@
+/* httpd/hooks.c - what happens to a request, in its order. */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include "httpd/export.h"
+#include "httpd/hooks.h"
+#include "httpd/output.h"
+#include "httpd/request.h"
+#include "httpd/scrub.h"
+
+int djs_hook_post_read_request(request_rec *r)
+{
+    if (!djs_server_in_use()) {
+        return DECLINED;
+    }
+    djs_scrub_headers(r);
+    if (r->prev != NULL && r->main == NULL) {
+        int status = djs_output_redirected(r);
+
+        return status == OK ? DECLINED : status;
+    }
+    return DECLINED;
+}
+
+/* Nonzero when what this location serves could depend on the session. */
+static int depends(const djs_policy_t *policy)
+{
+    return policy->env != DJS_ENV_OFF || policy->exports != NULL ||
+           policy->backend_updates == DJS_ON;
+}
+
+/* Answers 503 once; the error page that follows may then be served. */
+static int deny(request_rec *r, djs_request_t *ctx)
+{
+    if (ctx->denied) {
+        return 0;
+    }
+    ctx->denied = r->main == NULL;
+    apr_table_setn(r->err_headers_out, "Retry-After", "5");
+    return 1;
+}
+
+/*
+ * fixups - last stop before the handler: attach the visitor's session, so that
+ * handler, filters and subrequests all look at one and the same object.
+ *
+ * Last of all fixups, so that nothing that .htaccess or a rewrite rule sets
+ * can pass for ours. A damaged or forged cookie is the client's affair and
+ * yields no session, silently; a store in trouble is ours: the policy chooses
+ * between 503 and going on without.
+ */
+int djs_hook_fixups(request_rec *r)
+{
+    const djs_policy_t *policy = djs_server_policy(r);
+    djs_request_t *ctx;
+
+    if (!djs_server_in_use()) {
+        return DECLINED;
+    }
+    djs_scrub_headers(r);
+    djs_scrub_env(r);
+    if (policy->enabled != DJS_ON) {
+        return DECLINED;
+    }
+    ctx = djs_request_load(r);
+    ctx->depends |= depends(policy);
+    if (policy->hide_cookie == DJS_ON) {
+        djs_scrub_cookie(r, policy);
+    }
+    if (ctx->session.state == DJS_STATE_UNAVAILABLE &&
+        policy->on_error == DJS_ERROR_DENY && deny(r, ctx)) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    djs_export_env(r, ctx, policy);
+    if (apr_table_get(r->headers_in, "Upgrade") != NULL) {
+        djs_output_renew(r, ctx); /* a tunnel never comes to our filter */
+    }
+    return OK;
+}
+
+int djs_hook_log_transaction(request_rec *r)
+{
+    if (djs_server_in_use()) {
+        djs_output_leftovers(r);
+    }
+    return DECLINED;
+}

@@ -1,0 +1,304 @@
+/* httpd/output.c - the way back: updates in, the save, the headers out. */
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+#include "httpd/headers.h"
+#include "httpd/output.h"
+#include "httpd/scrub.h"
+#include "session/update.h"
+
+APLOG_USE_MODULE(djsession);
+
+#define RETRY_AFTER "5" /* seconds, sent with a 503 */
+
+static ap_filter_rec_t *output_filter;
+static ap_filter_rec_t *trailer_filter;
+
+/* ------------------------------------------------------------- updates */
+
+static int refuse_unavailable(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* Does what `update` says to the session object. OK, or an HTTP error. */
+static int apply_update(request_rec *r, djs_request_t *ctx,
+                        const djs_policy_t *policy, const char *update)
+{
+    const char *why = NULL;
+    apr_status_t rv;
+
+    if (ctx->refused) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS204: a program wants to change the session of a"
+                      " plain HTTP request, which DjSessionHTTPSOnly forbids:"
+                      " send its users to https");
+        return refuse_unavailable(r);
+    }
+    rv = djs_update_apply(&ctx->session, djs_bytes(update), policy->user_key,
+                          &why, ctx->top->pool);
+    if (rv == APR_SUCCESS) {
+        return OK;
+    }
+    ctx->committed = 1; /* nothing of this request is saved any more */
+    if (why != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS205: X-DjSession-Update refused: %s", why);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "DJS206: a change to a session that can not be read now was"
+                  " refused; the client got 503");
+    return refuse_unavailable(r);
+}
+
+/* What the response in `from` asks for, applied for `r` if it may ask. */
+static int take_update(request_rec *from, request_rec *r)
+{
+    const char *update = djs_headers_take_update(from, r->pool);
+    const djs_policy_t *policy = djs_server_policy(from);
+    djs_request_t *ctx;
+
+    if (update == NULL) {
+        return OK;
+    }
+    if (policy->enabled != DJS_ON || policy->backend_updates != DJS_ON) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS207: X-DjSession-Update ignored:"
+                      " DjSessionBackendUpdates is Off here");
+        return OK;
+    }
+    ctx = djs_request_load(r);
+    if (from->status >= 500 || (ctx->committed && ctx->denied)) {
+        return OK;
+    }
+    if (ctx->committed) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS208: an update came after the response had begun and"
+                      " is lost: let the program answer before the page that"
+                      " includes it is sent");
+        return OK;
+    }
+    return apply_update(r, ctx, policy, update);
+}
+
+/* ---------------------------------------------------------------- save */
+
+static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
+{
+    char text[160];
+
+    ctx->committed = 1;
+    ctx->denied = 1;
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r, "DJS209: session %s was not saved: %s",
+        ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag : "(new)",
+        djs_status_text(rv, text, sizeof text));
+    if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return refuse_unavailable(r);
+}
+
+/* Nonzero when nothing but a renewal was wanted: that may fail in silence, the
+ * session lives on with its old deadline. */
+static int only_renewal(const djs_session_t *s)
+{
+    return s->state == DJS_STATE_LIVE && !s->flushed && !s->cycled &&
+           !s->modified && s->changes->nelts == 0;
+}
+
+static void log_saved(request_rec *r, const djs_saved_t *saved)
+{
+    static const char *const what[] = { NULL,    NULL,      "renewed",
+                                        "saved", "created", "given a new key",
+                                        "ended" };
+
+    if (saved->did == DJS_DID_DROP) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS210: session %s ended while this request ran; the"
+                      " change is dropped",
+                      saved->tag);
+    }
+    else if (saved->did != DJS_DID_NOTHING) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "DJS211: session %s %s",
+                      saved->tag, what[saved->did]);
+    }
+}
+
+/* Saves and puts the cookie where it belongs. OK, or an HTTP error. */
+static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
+{
+    djs_saved_t saved;
+    int renewal = only_renewal(&ctx->session);
+    apr_status_t rv;
+
+    if (!djs_request_due(ctx, policy)) {
+        return OK;
+    }
+    rv = djs_request_save(&saved, ctx, policy);
+    if (rv != APR_SUCCESS) {
+        return renewal ? OK : save_failed(r, ctx, rv);
+    }
+    log_saved(r, &saved);
+    if (saved.did == DJS_DID_NOTHING || saved.did == DJS_DID_DROP ||
+        (saved.did == DJS_DID_END && !ctx->candidates.sent)) {
+        return OK;
+    }
+    djs_headers_cookie(r, ctx, policy, &saved);
+    ctx->depends |= saved.did != DJS_DID_RENEW;
+    return OK;
+}
+
+/* -------------------------------------------------------------- filter */
+
+/* Everything that must happen before the first byte leaves. */
+static int before_first_byte(request_rec *r)
+{
+    const djs_policy_t *policy = djs_server_policy(r);
+    int status = take_update(r, r);
+    djs_request_t *ctx = djs_request_find(r);
+
+    if (r->main != NULL) {
+        return status;
+    }
+    if (policy->enabled == DJS_ON &&
+        djs_headers_drop_cookie(r, policy->cookie_name) > 0 &&
+        (ctx == NULL || !ctx->committed)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS212: a program's own Set-Cookie of our name was"
+                      " taken out");
+    }
+    if (ctx == NULL) {
+        return status;
+    }
+    if (status == OK && !ctx->committed && r->status < 500) {
+        status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
+    }
+    ctx->committed = 1;
+    if (ctx->depends) {
+        djs_headers_vary(r);
+    }
+    return status;
+}
+
+/* The response is to be an error all the same: then this is not its start. */
+static int holds_error(apr_bucket_brigade *bb)
+{
+    apr_bucket *e;
+
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
+        if (AP_BUCKET_IS_ERROR(e)) {
+            return 1;
+        }
+        if (!APR_BUCKET_IS_METADATA(e)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t answer(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    request_rec *r = f->r;
+    ap_filter_t *next = f->next;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    int status;
+
+    if (holds_error(bb)) {
+        return ap_pass_brigade(next, bb);
+    }
+    ap_remove_output_filter(f);
+    status = before_first_byte(r);
+    if (status != OK) {
+        apr_brigade_cleanup(bb);
+        APR_BRIGADE_INSERT_TAIL(
+            bb, ap_bucket_error_create(status, NULL, r->pool, alloc));
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    }
+    return ap_pass_brigade(next, bb);
+}
+
+/* Trailers come with the end of the body: nobody may read ours there. */
+static apr_status_t watch_trailers(ap_filter_t *f, apr_bucket_brigade *bb,
+                                   ap_input_mode_t mode, apr_read_type_e block,
+                                   apr_off_t bytes)
+{
+    apr_status_t rv = ap_get_brigade(f->next, bb, mode, block, bytes);
+
+    if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb) &&
+        APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
+        djs_scrub_trailers(f->r);
+    }
+    return rv;
+}
+
+void djs_output_register(void)
+{
+    output_filter = ap_register_output_filter("DJSESSION_OUT", answer, NULL,
+                                              AP_FTYPE_CONTENT_SET);
+    trailer_filter = ap_register_input_filter(
+        "DJSESSION_TRAILERS", watch_trailers, NULL, AP_FTYPE_PROTOCOL - 1);
+}
+
+void djs_output_insert(request_rec *r)
+{
+    if (!djs_server_in_use()) {
+        return;
+    }
+    ap_add_output_filter_handle(output_filter, NULL, r, r->connection);
+    if (r->main == NULL &&
+        (r->proto_num >= HTTP_VERSION(2, 0) ||
+         apr_table_get(r->headers_in, "Transfer-Encoding"))) {
+        ap_add_input_filter_handle(trailer_filter, NULL, r, r->connection);
+    }
+}
+
+int djs_output_redirected(request_rec *r)
+{
+    int status = take_update(r->prev, r);
+    djs_request_t *ctx = djs_request_find(r);
+
+    if (status == OK && ctx != NULL && !ctx->committed &&
+        !only_renewal(&ctx->session) && r->prev->status < 500) {
+        const djs_policy_t *policy = djs_server_policy(r->prev);
+
+        status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
+    }
+    return status;
+}
+
+void djs_output_renew(request_rec *r, djs_request_t *ctx)
+{
+    djs_saved_t saved;
+
+    if (only_renewal(&ctx->session) && djs_request_due(ctx, ctx->policy) &&
+        djs_request_save(&saved, ctx, ctx->policy) == APR_SUCCESS) {
+        log_saved(r, &saved);
+    }
+}
+
+void djs_output_leftovers(request_rec *r)
+{
+    djs_request_t *ctx = djs_request_find(r);
+
+    if (ctx == NULL || ctx->committed) {
+        return;
+    }
+    ctx->committed = 1;
+    if (only_renewal(&ctx->session)) {
+        djs_output_renew(r, ctx);
+    }
+    else if (ctx->session.modified || ctx->session.flushed) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS213: a change to session %s is lost: the response"
+                      " went out past our filter",
+                      ctx->session.record.tag);
+    }
+}

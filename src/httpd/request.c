@@ -1,0 +1,219 @@
+/* httpd/request.c - the session of a request, found by whoever asks first. */
+#include <apr_atomic.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_ssl.h>
+#include "base/clock.h"
+#include "httpd/request.h"
+
+APLOG_USE_MODULE(djsession);
+
+/* A status that says something about the session, not about the store. */
+static int is_answer(apr_status_t rv)
+{
+    return rv == APR_SUCCESS || rv == DJS_EABSENT || rv == DJS_EUNREADABLE ||
+           rv == DJS_ETOOBIG || rv == DJS_ETYPE || rv == DJS_EINVALID ||
+           rv == DJS_ERANDOM;
+}
+
+void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
+{
+    char text[160];
+
+    if (!is_answer(rv)) {
+        if (apr_atomic_cas32(&back->down, 1, 0) == 0) {
+            back->down_since = apr_time_now();
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          "DJS101: %s is in trouble: %s; what happens to"
+                          " requests says DjSessionOnStoreError",
+                          djs_store_name(back->store),
+                          djs_status_text(rv, text, sizeof text));
+        }
+        return;
+    }
+    if (back->down && apr_atomic_cas32(&back->down, 0, 1) == 1) {
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                      "DJS102: %s answers again after %" APR_TIME_T_FMT " ms",
+                      djs_store_name(back->store),
+                      apr_time_as_msec(apr_time_now() - back->down_since));
+    }
+}
+
+/* Exactly this header, from an address that is trusted to send it. */
+static int proxy_says_tls(request_rec *r, const djs_host_t *host)
+{
+    const char *value;
+    int i;
+
+    if (host->proxy_header == NULL) {
+        return 0;
+    }
+    value = apr_table_get(r->headers_in, host->proxy_header);
+    if (value == NULL || strcasecmp(value, host->proxy_value) != 0) {
+        return 0;
+    }
+    for (i = 0; i < host->trusted->nelts; i++) {
+        if (apr_ipsubnet_test(APR_ARRAY_IDX(host->trusted, i, apr_ipsubnet_t *),
+                              r->connection->client_addr)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int came_over_tls(request_rec *r, const djs_host_t *host)
+{
+    conn_rec *c =
+        r->connection->master != NULL ? r->connection->master : r->connection;
+
+    return ap_ssl_conn_is_ssl(c) || proxy_says_tls(r, host);
+}
+
+static request_rec *top_of(request_rec *r)
+{
+    while (r->main != NULL || r->prev != NULL) {
+        r = r->main != NULL ? r->main : r->prev;
+    }
+    return r;
+}
+
+djs_request_t *djs_request_find(request_rec *r)
+{
+    djs_request_t *ctx =
+        ap_get_module_config(r->request_config, &djsession_module);
+
+    if (ctx == NULL && (r->main != NULL || r->prev != NULL)) {
+        ctx =
+            ap_get_module_config(top_of(r)->request_config, &djsession_module);
+    }
+    return ctx;
+}
+
+/* Both clocks, and what is left of the request's store time. */
+static djs_call_t call_now(const djs_request_t *ctx, apr_time_t steady)
+{
+    apr_interval_time_t left = ctx->host->settings.store_timeout - ctx->spent;
+    djs_call_t call;
+
+    call.now = apr_time_now();
+    call.until = steady + (left > 0 ? left : 0);
+    return call;
+}
+
+/* What could not be used of what the client sent; the client's affair. */
+static void log_refusals(request_rec *r, const djs_request_t *ctx)
+{
+    if (ctx->candidates.too_many) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS201: more than %d cookies of our name, none used",
+                      DJS_COOKIE_CANDIDATES);
+    }
+    else if (ctx->session.state == DJS_STATE_NONE &&
+             ctx->candidates.count > 1) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS202: %d cookies of our name, not exactly one live",
+                      ctx->candidates.count);
+    }
+}
+
+static void log_unreadable(request_rec *r, const djs_request_t *ctx)
+{
+    char tag[DJS_TAG_LEN + 1];
+
+    if (djs_keyring_tag(ctx->host->place.ring, ctx->candidates.keys[0], tag) !=
+        APR_SUCCESS) {
+        tag[0] = '\0';
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "DJS203: the record of session %s does not open (sealed"
+                  " under another secret, damaged, or newer than this module);"
+                  " it is left as it is",
+                  tag);
+}
+
+static void look_up(request_rec *r, djs_request_t *ctx)
+{
+    apr_time_t start = djs_clock_steady();
+    apr_status_t rv =
+        djs_commit_load(&ctx->session, &ctx->candidates, &ctx->host->place,
+                        ctx->tls, call_now(ctx, start));
+
+    ctx->spent += djs_clock_steady() - start;
+    djs_request_note_health(r, ctx->host->back, rv);
+    if (ctx->session.state == DJS_STATE_UNREADABLE) {
+        log_unreadable(r, ctx);
+    }
+}
+
+static djs_request_t *make(request_rec *r, request_rec *top)
+{
+    djs_request_t *ctx = apr_pcalloc(top->pool, sizeof *ctx);
+    const char *header = apr_table_get(r->headers_in, "Cookie");
+
+    ctx->top = top;
+    ctx->host = djs_server_host(r->server);
+    ctx->policy = djs_server_policy(r);
+    ctx->tls = came_over_tls(r, ctx->host);
+    ctx->refused = ctx->policy->https_only == DJS_ON && !ctx->tls;
+    djs_session_init(&ctx->session, top->pool);
+    ap_set_module_config(top->request_config, &djsession_module, ctx);
+    if (header != NULL && !ctx->refused) {
+        djs_cookie_candidates(&ctx->candidates, djs_bytes(header),
+                              djs_bytes(ctx->policy->cookie_name));
+    }
+    if (ctx->candidates.count > 0) {
+        look_up(r, ctx);
+    }
+    if (ctx->candidates.sent) {
+        log_refusals(r, ctx);
+    }
+    return ctx;
+}
+
+djs_request_t *djs_request_load(request_rec *r)
+{
+    djs_request_t *ctx = djs_request_find(r);
+
+    if (ctx == NULL) {
+        ctx = make(r, top_of(r));
+    }
+    if (r != ctx->top) {
+        ap_set_module_config(r->request_config, &djsession_module, ctx);
+    }
+    return ctx;
+}
+
+static djs_terms_t terms_of(const djs_request_t *ctx,
+                            const djs_policy_t *policy)
+{
+    djs_terms_t terms;
+
+    terms.lifetime.age = policy->cookie_age;
+    terms.lifetime.browser_close = policy->browser_close == DJS_ON;
+    terms.renew = *policy->renew;
+    terms.create_always = policy->create == DJS_CREATE_ALWAYS && !ctx->refused;
+    terms.tls = ctx->tls;
+    return terms;
+}
+
+int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy)
+{
+    djs_terms_t terms = terms_of(ctx, policy);
+
+    return djs_commit_due(&ctx->session, &terms, apr_time_now());
+}
+
+apr_status_t djs_request_save(djs_saved_t *out, djs_request_t *ctx,
+                              const djs_policy_t *policy)
+{
+    djs_terms_t terms = terms_of(ctx, policy);
+    apr_time_t start = djs_clock_steady();
+    apr_status_t rv = djs_commit_save(out, &ctx->session, &terms,
+                                      &ctx->host->place, call_now(ctx, start));
+
+    ctx->spent += djs_clock_steady() - start;
+    djs_request_note_health(ctx->top, ctx->host->back, rv);
+    return rv;
+}

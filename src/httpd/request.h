@@ -1,0 +1,47 @@
+/* httpd/request.h - the session of a request, found by whoever asks first.
+ *
+ * One session object serves a request, its subrequests, internal redirects
+ * and error documents: it hangs on the request that the client sent. Loading
+ * is lazy and happens once; the policy that counts is that of the location
+ * which asked first. */
+#ifndef DJS_HTTPD_REQUEST_H
+#define DJS_HTTPD_REQUEST_H
+
+#include <httpd.h>
+#include "httpd/server.h"
+#include "session/commit.h"
+
+/* Lives as long as the client's request. */
+typedef struct {
+    request_rec *top; /* the request that the client sent */
+    djs_host_t *host;
+    const djs_policy_t *policy; /* of the location that asked first */
+    djs_candidates_t candidates;
+    djs_session_t session;
+    int tls;       /* the request came over TLS */
+    int refused;   /* HTTPSOnly and not TLS: no session here */
+    int denied;    /* answered 503 already: its error page may pass */
+    int depends;   /* what the client gets may depend on the session */
+    int committed; /* saved, or there was nothing to save */
+    apr_interval_time_t spent; /* in the store so far */
+} djs_request_t;
+
+/* The session of `r`, loaded. Never NULL; the state says what came of it. */
+djs_request_t *djs_request_load(request_rec *r);
+
+/* The same if somebody asked before, otherwise NULL. */
+djs_request_t *djs_request_find(request_rec *r);
+
+/* Saves what was done to the session under the terms of `policy`; counts
+ * against the request's store time. Statuses as djs_commit_save. */
+apr_status_t djs_request_save(djs_saved_t *out, djs_request_t *ctx,
+                              const djs_policy_t *policy);
+
+/* Nonzero when djs_request_save would have something to do. */
+int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy);
+
+/* Logs that a host's store is in trouble, once an outage, and that the outage
+ * is over, with its length. */
+void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv);
+
+#endif

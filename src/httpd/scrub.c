@@ -1,0 +1,153 @@
+/* httpd/scrub.c - takes away every name of ours that somebody else set. */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_protocol.h>
+#include "httpd/scrub.h"
+#include "session/cookie.h"
+
+#define HEADER_PREFIX "x-djsession"
+#define ENV_PREFIX    "DJSESSION_"
+#define ENV_REDIRECT  "REDIRECT_"
+
+/* Some back ends fold every odd byte of a header name to '_' or '-': whatever
+ * could be taken for ours is ours. */
+static int is_our_header(const char *name, apr_size_t len)
+{
+    static const char prefix[] = HEADER_PREFIX;
+    apr_size_t i;
+
+    if (len < sizeof prefix - 1) {
+        return 0;
+    }
+    for (i = 0; i < sizeof prefix - 1; i++) {
+        char c = name[i];
+
+        if (!(prefix[i] == '-' ? !apr_isalnum(c)
+                               : apr_tolower(c) == prefix[i])) {
+            return 0;
+        }
+    }
+    return len == sizeof prefix - 1 || !apr_isalnum(name[i]);
+}
+
+static void scrub_table(apr_table_t *table)
+{
+    const apr_array_header_t *fields = apr_table_elts(table);
+    int i = 0;
+
+    while (i < fields->nelts) {
+        const char *name = APR_ARRAY_IDX(fields, i, apr_table_entry_t).key;
+
+        if ((name[0] == 'x' || name[0] == 'X') &&
+            is_our_header(name, strlen(name))) {
+            apr_table_unset(table, name); /* all of that name */
+            i = 0;
+        }
+        else {
+            i++;
+        }
+    }
+}
+
+/* The list without our names; NULL when nothing is left of it. */
+static const char *without_ours(const char *list, apr_pool_t *p)
+{
+    const char *kept = NULL;
+
+    while (*list != '\0') {
+        apr_size_t len = strcspn(list, ",");
+        const char *token = list;
+        apr_size_t size = len;
+
+        while (size > 0 && (*token == ' ' || *token == '\t')) {
+            token++;
+            size--;
+        }
+        while (size > 0 &&
+               (token[size - 1] == ' ' || token[size - 1] == '\t')) {
+            size--;
+        }
+        if (size > 0 && !is_our_header(token, size)) {
+            kept = apr_pstrcat(p, kept == NULL ? "" : kept,
+                               kept == NULL ? "" : ", ",
+                               apr_pstrmemdup(p, token, size), NULL);
+        }
+        list += len + (list[len] == ',');
+    }
+    return kept;
+}
+
+static void scrub_tokens(request_rec *r, const char *header)
+{
+    const char *list = apr_table_get(r->headers_in, header);
+    const char *kept;
+
+    if (list == NULL || ap_strcasestr(list, "djsession") == NULL) {
+        return;
+    }
+    kept = without_ours(list, r->pool);
+    if (kept == NULL) {
+        apr_table_unset(r->headers_in, header);
+    }
+    else {
+        apr_table_setn(r->headers_in, header, kept);
+    }
+}
+
+void djs_scrub_headers(request_rec *r)
+{
+    scrub_table(r->headers_in);
+    scrub_tokens(r, "Connection");
+    scrub_tokens(r, "Proxy-Connection");
+}
+
+void djs_scrub_trailers(request_rec *r)
+{
+    scrub_table(r->trailers_in);
+    scrub_table(r->headers_in);
+}
+
+void djs_scrub_env(request_rec *r)
+{
+    const apr_array_header_t *vars = apr_table_elts(r->subprocess_env);
+    int i = 0;
+
+    while (i < vars->nelts) {
+        const char *name = APR_ARRAY_IDX(vars, i, apr_table_entry_t).key;
+        const char *rest = name;
+
+        while (strncasecmp(rest, ENV_REDIRECT, sizeof ENV_REDIRECT - 1) == 0) {
+            rest += sizeof ENV_REDIRECT - 1;
+        }
+        if ((*rest == 'D' || *rest == 'd') &&
+            strncasecmp(rest, ENV_PREFIX, sizeof ENV_PREFIX - 1) == 0) {
+            apr_table_unset(r->subprocess_env, name);
+            i = 0;
+        }
+        else {
+            i++;
+        }
+    }
+}
+
+void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy)
+{
+    const char *header = apr_table_get(r->headers_in, "Cookie");
+    djs_bytes_t rest;
+
+    if (header == NULL ||
+        djs_cookie_hide(&rest, djs_bytes(header),
+                        djs_bytes(policy->cookie_name),
+                        r->pool) != APR_SUCCESS ||
+        rest.data == header) {
+        return;
+    }
+    if (rest.len == 0) {
+        apr_table_unset(r->headers_in, "Cookie");
+    }
+    else {
+        apr_table_setn(r->headers_in, "Cookie",
+                       apr_pstrmemdup(r->pool, rest.data, rest.len));
+    }
+}

@@ -1,0 +1,63 @@
+/* httpd/server.h - what a server or virtual host has: settings, store, keys.
+ *
+ * Built in post_config, opened once in every child, immutable while requests
+ * run. All that outlives a request and is no plain data stands here. */
+#ifndef DJS_HTTPD_SERVER_H
+#define DJS_HTTPD_SERVER_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include "session/commit.h"
+#include "session/policy.h"
+
+extern module AP_MODULE_DECLARE_DATA djsession_module;
+
+/* A store as hosts share it, with what this process knows of its health. */
+typedef struct {
+    djs_store_t *store;
+    const char *name;                /* SPEC and options, for finding it */
+    apr_interval_time_t sweep_every; /* the shortest that any host asks for */
+    volatile apr_uint32_t opened;    /* in this process */
+    volatile apr_uint32_t down;      /* an outage was logged, its end not yet */
+    apr_time_t down_since;
+    server_rec *s;
+} djs_back_t;
+
+/* The module's configuration of one server_rec. */
+typedef struct {
+    djs_settings_t settings;
+    int used; /* some location of it may have sessions */
+    djs_back_t *back;
+    djs_place_t place;
+    const char *proxy_header; /* NULL: no proxy is believed */
+    const char *proxy_value;
+    apr_array_header_t *trusted; /* of apr_ipsubnet_t * */
+} djs_host_t;
+
+void *djs_server_create(apr_pool_t *p, server_rec *s);
+void *djs_server_merge(apr_pool_t *p, void *base, void *add);
+void *djs_server_create_policy(apr_pool_t *p, char *path);
+void *djs_server_merge_policy(apr_pool_t *p, void *base, void *add);
+
+/* Notes that a section of the configuration has a policy of its own; called by
+ * the directive setter with the first directive of the section. */
+void djs_server_note_section(cmd_parms *cmd, djs_policy_t *policy);
+
+djs_host_t *djs_server_host(const server_rec *s);
+const djs_policy_t *djs_server_policy(const request_rec *r);
+
+/* Nonzero when any host uses sessions: then every host strips our names. */
+int djs_server_in_use(void);
+
+/* All stores, of djs_back_t *. */
+const apr_array_header_t *djs_server_backs(void);
+
+/* Hooks. check_config finds what contradicts itself, also for configtest;
+ * post_config makes stores and keys; child_init opens the stores. */
+int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *s);
+int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp, server_rec *s);
+void djs_server_child_init(apr_pool_t *pchild, server_rec *s);
+
+#endif

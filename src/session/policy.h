@@ -1,0 +1,64 @@
+/* session/policy.h - all that directives say, as plain data.
+ *
+ * Two structs: the policy, which may vary by location, and the settings of a
+ * server or virtual host. Fields are filled by the rows of session/rows.def and
+ * are immutable once the configuration has been read. A number that nobody set
+ * is DJS_UNSET, a pointer that nobody set is NULL; after the defaults have been
+ * filled in no number is unset. */
+#ifndef DJS_SESSION_POLICY_H
+#define DJS_SESSION_POLICY_H
+
+#include <apr.h>
+#include "session/expiry.h"
+
+#define DJS_UNSET APR_INT64_MIN
+
+/* Arguments kept as they were given. */
+typedef struct {
+    int count;
+    const char *const *items;
+} djs_list_t;
+
+enum { DJS_OFF, DJS_ON };                     /* switches */
+enum { DJS_ERROR_DENY, DJS_ERROR_ANONYMOUS }; /* DjSessionOnStoreError */
+enum { DJS_SECURE_AUTO, DJS_SECURE_ON, DJS_SECURE_OFF };
+enum { DJS_CREATE_ON_WRITE, DJS_CREATE_ALWAYS }; /* DjSessionCreate */
+enum { DJS_ENV_OFF, DJS_ENV_SUMMARY, DJS_ENV_DATA };
+
+typedef struct {
+    int any; /* some field was set in this very section */
+    apr_int64_t enabled;
+    apr_int64_t on_error;
+    const char *cookie_name;
+    const char *cookie_domain;
+    const char *cookie_path;
+    apr_int64_t secure;
+    apr_int64_t httponly;
+    apr_int64_t samesite;
+    apr_int64_t partitioned;
+    apr_int64_t cookie_age; /* microseconds, as all times here */
+    apr_int64_t browser_close;
+    const djs_renew_t *renew;
+    apr_int64_t https_only;
+    apr_int64_t create;
+    apr_int64_t env;
+    const djs_list_t *exports; /* session key, variable, session key, ... */
+    apr_int64_t backend_updates;
+    apr_int64_t hide_cookie;
+    apr_int64_t cache_control;
+    const char *user_key;
+} djs_policy_t;
+
+typedef struct {
+    const djs_list_t *store; /* SPEC and options */
+    apr_int64_t store_timeout;
+    const djs_list_t *secret_files;
+    apr_int64_t encrypt;
+    const char *name_space;
+    const djs_list_t *proxy_tls; /* header name and value */
+    const djs_list_t *trusted;   /* addresses and networks, checked */
+    apr_int64_t max_size;
+    apr_int64_t sweep;
+} djs_settings_t;
+
+#endif

@@ -1,0 +1,521 @@
+/* session/rows.c - the directive table: reading, merging, defaulting.
+ *
+ * A field is an apr_int64_t or a pointer, whatever the kind; so one pair of
+ * functions inherits every row, now and forever. */
+#include <stdlib.h>
+#include <apr_cstr.h>
+#include <apr_lib.h>
+#include <apr_network_io.h>
+#include <apr_strings.h>
+#include "base/units.h"
+#include "session/cookie.h"
+#include "session/rows.h"
+
+#define MILLISECONDS(n) (APR_INT64_C(1000) * (n))
+#define SECONDS(n)      (APR_INT64_C(1000000) * (n))
+#define DAYS(n)         SECONDS(APR_INT64_C(86400) * (n))
+
+static const char *const on_off[] = { "Off", "On", NULL };
+static const char *const store_errors[] = { "Deny", "Anonymous", NULL };
+static const char *const secures[] = { "Auto", "On", "Off", NULL };
+static const char *const samesites[] = { "Lax", "Strict", "None", "Off", NULL };
+static const char *const creates[] = { "OnWrite", "Always", NULL };
+static const char *const envs[] = { "Off", "Summary", "Data", NULL };
+
+/* Environment variables that a session value must never become: programs and
+ * the loader obey them, or httpd and this module set them. */
+static const char *const reserved[] = { "LD_*",
+                                        "HTTP_*",
+                                        "SSL_*",
+                                        "REDIRECT_*",
+                                        "DYLD_*",
+                                        "PERL*",
+                                        "PYTHON*",
+                                        "RUBY*",
+                                        "BASH*",
+                                        "NODE_*",
+                                        "PATH*",
+                                        "REMOTE_*",
+                                        "SERVER_*",
+                                        "REQUEST_*",
+                                        "SCRIPT_*",
+                                        "CONTENT_*",
+                                        "GATEWAY_INTERFACE",
+                                        "QUERY_STRING",
+                                        "AUTH_TYPE",
+                                        "DOCUMENT_ROOT",
+                                        "IFS",
+                                        "ENV",
+                                        "SHELL*",
+                                        "PS4",
+                                        "TZ",
+                                        "LOCPATH",
+                                        "HTTPS",
+                                        "GCONV_PATH",
+                                        "MALLOC_*",
+                                        "HOME",
+                                        "USER",
+                                        "TMPDIR",
+                                        "DJSESSION_STATE",
+                                        "DJSESSION_USER",
+                                        "DJSESSION_TAG",
+                                        "DJSESSION_CREATED",
+                                        "DJSESSION_EXPIRES",
+                                        "DJSESSION_DATA",
+                                        NULL };
+
+static const char *read_choice(const djs_row_t *row, void *field, int argc,
+                               const char *const *argv, apr_pool_t *p)
+{
+    const char *legal = "";
+    int i;
+
+    (void)argc;
+    for (i = 0; row->names[i] != NULL; i++) {
+        if (apr_cstr_casecmp(row->names[i], argv[0]) == 0) {
+            *(apr_int64_t *)field = i;
+            return NULL;
+        }
+        legal = apr_pstrcat(p, legal, i == 0 ? "" : ", ", row->names[i], NULL);
+    }
+    return apr_psprintf(p, "\"%s\" is none of: %s", argv[0], legal);
+}
+
+static const char *duration_text(apr_int64_t t, apr_pool_t *p)
+{
+    if (t % SECONDS(1) != 0) {
+        return apr_psprintf(p, "%" APR_INT64_T_FMT "ms", t / MILLISECONDS(1));
+    }
+    if (t % DAYS(1) == 0) {
+        return apr_psprintf(p, "%" APR_INT64_T_FMT "d", t / DAYS(1));
+    }
+    return apr_psprintf(p, "%" APR_INT64_T_FMT "s", t / SECONDS(1));
+}
+
+static const char *read_duration(const djs_row_t *row, void *field, int argc,
+                                 const char *const *argv, apr_pool_t *p)
+{
+    apr_interval_time_t t;
+
+    (void)argc;
+    if (djs_units_duration(&t, argv[0]) != APR_SUCCESS || t < row->min ||
+        t > row->max) {
+        return apr_psprintf(p,
+                            "\"%s\" is no duration from %s to %s (write 90s,"
+                            " 500ms, 30m, 12h, 7d or 2w)",
+                            argv[0], duration_text(row->min, p),
+                            duration_text(row->max, p));
+    }
+    *(apr_int64_t *)field = t;
+    return NULL;
+}
+
+static const char *read_size(const djs_row_t *row, void *field, int argc,
+                             const char *const *argv, apr_pool_t *p)
+{
+    apr_size_t size;
+
+    (void)argc;
+    if (djs_units_size(&size, argv[0]) != APR_SUCCESS ||
+        size < (apr_size_t)row->min || size > (apr_size_t)row->max) {
+        return apr_psprintf(p,
+                            "\"%s\" is no size from %" APR_INT64_T_FMT
+                            " to %" APR_INT64_T_FMT
+                            " bytes (write 65536, 64k or 1m)",
+                            argv[0], row->min, row->max);
+    }
+    *(apr_int64_t *)field = (apr_int64_t)size;
+    return NULL;
+}
+
+/* Between min and max bytes, none of them a control character or blank. */
+static const char *read_text(const djs_row_t *row, void *field, int argc,
+                             const char *const *argv, apr_pool_t *p)
+{
+    apr_size_t len = strlen(argv[0]), i;
+
+    (void)argc;
+    for (i = 0; i < len; i++) {
+        if ((unsigned char)argv[0][i] <= ' ' || argv[0][i] == 0x7f) {
+            return "blanks and control characters are not allowed in it";
+        }
+    }
+    if (len < (apr_size_t)row->min || len > (apr_size_t)row->max) {
+        return apr_psprintf(p,
+                            "it must have from %" APR_INT64_T_FMT
+                            " to %" APR_INT64_T_FMT " characters",
+                            row->min, row->max);
+    }
+    *(const char **)field = apr_pstrdup(p, argv[0]);
+    return NULL;
+}
+
+static const djs_list_t *list_make(int count, const char *const *items,
+                                   apr_pool_t *p)
+{
+    djs_list_t *list = apr_palloc(p, sizeof *list);
+    const char **copy = apr_pcalloc(p, ((apr_size_t)count + 1) * sizeof *copy);
+    int i;
+
+    for (i = 0; i < count; i++) {
+        copy[i] = apr_pstrdup(p, items[i]);
+    }
+    list->count = count;
+    list->items = copy;
+    return list;
+}
+
+static const char *read_list(const djs_row_t *row, void *field, int argc,
+                             const char *const *argv, apr_pool_t *p)
+{
+    (void)row;
+    *(const djs_list_t **)field = list_make(argc, argv, p);
+    return NULL;
+}
+
+/* The SPEC's own reader (the provider) judges it when the server starts. */
+static const char *read_store(const djs_row_t *row, void *field, int argc,
+                              const char *const *argv, apr_pool_t *p)
+{
+    int i;
+
+    if (strncmp(argv[0], "dbm:", 4) != 0) {
+        return apr_psprintf(p,
+                            "\"%s\" is no store: write dbm:PATH"
+                            " [type=sdbm|gdbm|db] [shards=N]",
+                            argv[0]);
+    }
+    for (i = 1; i < argc; i++) {
+        if (strchr(argv[i], '=') == NULL) {
+            return apr_psprintf(p,
+                                "\"%s\" is no option: dbm:PATH takes"
+                                " type=sdbm|gdbm|db and shards=N",
+                                argv[i]);
+        }
+    }
+    return read_list(row, field, argc, argv, p);
+}
+
+static const char *read_networks(const djs_row_t *row, void *field, int argc,
+                                 const char *const *argv, apr_pool_t *p)
+{
+    apr_ipsubnet_t *subnet;
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        char *address = apr_pstrdup(p, argv[i]);
+        char *bits = strchr(address, '/');
+
+        if (bits != NULL) {
+            *bits++ = '\0';
+        }
+        if (strpbrk(address, ".:") == NULL ||
+            apr_ipsubnet_create(&subnet, address, bits, p) != APR_SUCCESS) {
+            return apr_psprintf(p,
+                                "\"%s\" is no address or network: write"
+                                " 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32",
+                                argv[i]);
+        }
+    }
+    return read_list(row, field, argc, argv, p);
+}
+
+static const char *read_pair(const djs_row_t *row, void *field, int argc,
+                             const char *const *argv, apr_pool_t *p)
+{
+    apr_size_t i, len = strlen(argv[0]);
+
+    for (i = 0; i < len; i++) {
+        if (!apr_isalnum(argv[0][i]) && argv[0][i] != '-') {
+            return apr_psprintf(p,
+                                "\"%s\" is no header name: write for example"
+                                " X-Forwarded-Proto https",
+                                argv[0]);
+        }
+    }
+    return read_list(row, field, argc, argv, p);
+}
+
+static const char *read_percent(djs_renew_t *renew, const char *text,
+                                apr_size_t len)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    if (!apr_isdigit(text[0]) || end != text + len - 1 || n < 1 || n > 100) {
+        return "no percentage";
+    }
+    renew->how = DJS_RENEW_PERCENT;
+    renew->percent = (int)n;
+    return NULL;
+}
+
+static const char *read_renewal(const djs_row_t *row, void *field, int argc,
+                                const char *const *argv, apr_pool_t *p)
+{
+    djs_renew_t *renew = apr_pcalloc(p, sizeof *renew);
+    apr_size_t len = strlen(argv[0]);
+    int ok;
+
+    (void)row;
+    (void)argc;
+    if (apr_cstr_casecmp(argv[0], "Off") == 0) {
+        renew->how = DJS_RENEW_OFF;
+        ok = 1;
+    }
+    else if (apr_cstr_casecmp(argv[0], "EveryRequest") == 0) {
+        renew->how = DJS_RENEW_EVERY;
+        ok = 1;
+    }
+    else if (len > 1 && argv[0][len - 1] == '%') {
+        ok = read_percent(renew, argv[0], len) == NULL;
+    }
+    else {
+        renew->how = DJS_RENEW_AFTER;
+        ok = djs_units_duration(&renew->after, argv[0]) == APR_SUCCESS &&
+             renew->after >= SECONDS(1) && renew->after <= DAYS(3650);
+    }
+    if (!ok) {
+        return apr_psprintf(p,
+                            "\"%s\" is none of: Off, EveryRequest, 1%% to"
+                            " 100%%, a duration from 1s to 3650d",
+                            argv[0]);
+    }
+    *(const djs_renew_t **)field = renew;
+    return NULL;
+}
+
+static int is_reserved(const char *name)
+{
+    int i;
+
+    for (i = 0; reserved[i] != NULL; i++) {
+        apr_size_t len = strlen(reserved[i]);
+
+        if (reserved[i][len - 1] == '*'
+                ? strncmp(reserved[i], name, len - 1) == 0
+                : strcmp(reserved[i], name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* "cart-items" -> DJSESSION_CART_ITEMS; NULL when that is no good name. */
+static const char *export_name(const char *key, apr_pool_t *p)
+{
+    char *name = apr_pstrcat(p, "DJSESSION_", key, NULL);
+    char *c;
+
+    if (strlen(key) > 64) {
+        return NULL;
+    }
+    for (c = name; *c != '\0'; c++) {
+        if (apr_isalnum(*c)) {
+            *c = (char)apr_toupper(*c);
+        }
+        else if (*c == '_' || *c == '-' || *c == '.') {
+            *c = '_';
+        }
+        else {
+            return NULL;
+        }
+    }
+    return name;
+}
+
+static int is_variable(const char *name)
+{
+    const char *c;
+
+    for (c = name; *c != '\0'; c++) {
+        if (!apr_isalnum(*c) && *c != '_') {
+            return 0;
+        }
+    }
+    return c != name && c - name <= 74 && !apr_isdigit(name[0]);
+}
+
+static const char *read_export(const djs_row_t *row, void *field, int argc,
+                               const char *const *argv, apr_pool_t *p)
+{
+    const djs_list_t *old = *(const djs_list_t **)field;
+    int count = old == NULL ? 0 : old->count, i;
+    const char **items =
+        apr_pcalloc(p, ((apr_size_t)count + 2) * sizeof *items);
+    const char *name = argc > 1 ? argv[1] : export_name(argv[0], p);
+
+    (void)row;
+    if (name == NULL || !is_variable(name) || argv[0][0] == '\0') {
+        return apr_psprintf(p,
+                            "no variable can be made of \"%s\": give a NAME"
+                            " of letters, digits and _ as second argument",
+                            argc > 1 ? argv[1] : argv[0]);
+    }
+    if (is_reserved(name)) {
+        return apr_psprintf(p,
+                            "%s is a variable that httpd, programs or this"
+                            " module give a meaning to: choose another NAME",
+                            name);
+    }
+    for (i = 0; i < count; i++) {
+        items[i] = old->items[i];
+        if (i % 2 == 1 && strcmp(old->items[i], name) == 0 &&
+            strcmp(old->items[i - 1], argv[0]) != 0) {
+            return apr_psprintf(p,
+                                "%s is the variable of key \"%s\" already:"
+                                " choose another NAME",
+                                name, old->items[i - 1]);
+        }
+    }
+    items[count] = argv[0];
+    items[count + 1] = name;
+    *(const djs_list_t **)field = list_make(count + 2, items, p);
+    return NULL;
+}
+
+static const djs_row_kind_t kind_choice = { read_choice, 1, 1, 1 };
+static const djs_row_kind_t kind_duration = { read_duration, 1, 1, 1 };
+static const djs_row_kind_t kind_size = { read_size, 1, 1, 1 };
+static const djs_row_kind_t kind_text = { read_text, 0, 1, 1 };
+static const djs_row_kind_t kind_store = { read_store, 0, 1, 0 };
+static const djs_row_kind_t kind_files = { read_list, 0, 1, 16 };
+static const djs_row_kind_t kind_pair = { read_pair, 0, 2, 2 };
+static const djs_row_kind_t kind_networks = { read_networks, 0, 1, 0 };
+static const djs_row_kind_t kind_renewal = { read_renewal, 0, 1, 1 };
+static const djs_row_kind_t kind_export = { read_export, 0, 1, 2 };
+
+#define ROW(name, syntax, where, kind, type, field, min, max, names, preset,   \
+            help)                                                              \
+    { name, syntax, where, &kind_##kind, APR_OFFSETOF(type, field),            \
+      min,  max,    names, preset,       help },
+/* clang-format off */
+const djs_row_t djs_rows[] = {
+#include "session/rows.def"
+    { NULL, NULL, 0, NULL, 0, 0, 0, NULL, NULL, NULL }
+};
+/* clang-format on */
+
+const djs_row_t *djs_row_find(const char *name)
+{
+    const djs_row_t *row;
+
+    for (row = djs_rows; row->name != NULL; row++) {
+        if (apr_cstr_casecmp(row->name, name) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+const char *djs_row_set(const djs_row_t *row, void *target, int argc,
+                        const char *const *argv, apr_pool_t *p)
+{
+    const char *wrong;
+
+    if (argc < row->kind->least ||
+        (row->kind->most > 0 && argc > row->kind->most)) {
+        return apr_psprintf(p, "%s: its arguments are: %s", row->name,
+                            row->syntax);
+    }
+    wrong = row->kind->read(row, (char *)target + row->field, argc, argv, p);
+    return wrong == NULL ? NULL : apr_pstrcat(p, row->name, ": ", wrong, NULL);
+}
+
+/* Leaves every field of the rows with `where` as nobody has set it. */
+static void target_init(void *target, unsigned where)
+{
+    const djs_row_t *row;
+
+    for (row = djs_rows; row->name != NULL; row++) {
+        if (row->where == where && row->kind->is_number) {
+            *(apr_int64_t *)((char *)target + row->field) = DJS_UNSET;
+        }
+    }
+}
+
+static int is_set(const djs_row_t *row, const void *target)
+{
+    const char *field = (const char *)target + row->field;
+
+    return row->kind->is_number ? *(const apr_int64_t *)field != DJS_UNSET
+                                : *(const void *const *)field != NULL;
+}
+
+static void target_merge(void *out, const void *base, const void *add,
+                         unsigned where)
+{
+    const djs_row_t *row;
+
+    for (row = djs_rows; row->name != NULL; row++) {
+        if (row->where == where) {
+            apr_size_t size =
+                row->kind->is_number ? sizeof(apr_int64_t) : sizeof(void *);
+
+            memmove((char *)out + row->field,
+                    (const char *)(is_set(row, add) ? add : base) + row->field,
+                    size);
+        }
+    }
+}
+
+static void target_default(void *target, unsigned where, apr_pool_t *p)
+{
+    const djs_row_t *row;
+
+    for (row = djs_rows; row->name != NULL; row++) {
+        if (row->where == where && row->preset != NULL &&
+            !is_set(row, target)) {
+            (void)djs_row_set(row, target, 1, &row->preset, p);
+        }
+    }
+}
+
+void djs_policy_init(djs_policy_t *policy)
+{
+    memset(policy, 0, sizeof *policy);
+    target_init(policy, DJS_SVD);
+}
+
+void djs_settings_init(djs_settings_t *settings)
+{
+    memset(settings, 0, sizeof *settings);
+    target_init(settings, DJS_SV);
+}
+
+void djs_policy_merge(djs_policy_t *out, const djs_policy_t *base,
+                      const djs_policy_t *add)
+{
+    target_merge(out, base, add, DJS_SVD);
+    out->any = base->any || add->any;
+}
+
+void djs_settings_merge(djs_settings_t *out, const djs_settings_t *base,
+                        const djs_settings_t *add)
+{
+    target_merge(out, base, add, DJS_SV);
+}
+
+void djs_policy_default(djs_policy_t *policy, apr_pool_t *p)
+{
+    target_default(policy, DJS_SVD, p);
+}
+
+void djs_settings_default(djs_settings_t *settings, apr_pool_t *p)
+{
+    target_default(settings, DJS_SV, p);
+}
+
+const char *djs_policy_check(const djs_policy_t *policy, apr_pool_t *p)
+{
+    djs_cookie_t cookie;
+
+    cookie.name = policy->cookie_name;
+    cookie.domain = policy->cookie_domain;
+    cookie.path = policy->cookie_path;
+    cookie.secure = policy->secure == DJS_SECURE_ON;
+    cookie.httponly = policy->httponly == DJS_ON;
+    cookie.partitioned = policy->partitioned == DJS_ON;
+    cookie.samesite = (djs_samesite_e)policy->samesite;
+    return djs_cookie_check(&cookie, p);
+}

@@ -1,0 +1,81 @@
+/* session/rows.h - the directive table and what walks it.
+ *
+ * A row says all there is to know about a directive: the field it sets, how
+ * its argument reads, its bounds, its default as an administrator would write
+ * it, its help. The rows stand in session/rows.def; setting, defaulting,
+ * merging, doc/directives and httpd's own command table are made from them. */
+#ifndef DJS_SESSION_ROWS_H
+#define DJS_SESSION_ROWS_H
+
+#include <apr_pools.h>
+#include "session/policy.h"
+
+#define DJS_IN_SERVER    1 /* S: outside of virtual hosts */
+#define DJS_IN_HOST      2 /* V: inside of virtual hosts */
+#define DJS_IN_DIRECTORY 4 /* D: Directory, Location, Files, If */
+#define DJS_SV           (DJS_IN_SERVER | DJS_IN_HOST)
+#define DJS_SVD          (DJS_SV | DJS_IN_DIRECTORY)
+
+typedef struct djs_row djs_row_t;
+
+/* Reads arguments into the row's field. NULL, or what is wrong: a clause that
+ * goes behind "DjSessionX: " and names the legal values. */
+typedef const char *(*djs_row_read_fn)(const djs_row_t *row, void *field,
+                                       int argc, const char *const *argv,
+                                       apr_pool_t *p);
+
+/* How a kind of argument reads. */
+typedef struct {
+    djs_row_read_fn read;
+    int is_number; /* the field is an apr_int64_t, otherwise a pointer */
+    int least;     /* arguments */
+    int most;      /* arguments; 0: any number */
+} djs_row_kind_t;
+
+struct djs_row {
+    const char *name;
+    const char *syntax; /* the arguments, as documentation shows them */
+    unsigned where;     /* DJS_SV: a field of djs_settings_t; DJS_SVD: of
+                           djs_policy_t */
+    const djs_row_kind_t *kind;
+    apr_size_t field; /* offset */
+    apr_int64_t min;  /* of a number */
+    apr_int64_t max;
+    const char *const *names; /* of a choice, by value, NULL at the end */
+    const char *preset;       /* default, as one would write it; NULL: the
+                                 server works it out */
+    const char *help;
+};
+
+/* All rows, in the order of the documentation; the last one has no name. */
+extern const djs_row_t djs_rows[];
+
+/* NULL when there is no such directive (names compare without case). */
+const djs_row_t *djs_row_find(const char *name);
+
+/* Sets the row's field in `target` (a policy or settings, as row->where says).
+ * NULL, or a sentence that starts with the directive's name. What it keeps is
+ * copied to `p`. */
+const char *djs_row_set(const djs_row_t *row, void *target, int argc,
+                        const char *const *argv, apr_pool_t *p);
+
+/* A policy or settings with every field unset. */
+void djs_policy_init(djs_policy_t *policy);
+void djs_settings_init(djs_settings_t *settings);
+
+/* What `add` leaves unset comes from `base`; both stay as they are. `*out` may
+ * be `add`. */
+void djs_policy_merge(djs_policy_t *out, const djs_policy_t *base,
+                      const djs_policy_t *add);
+void djs_settings_merge(djs_settings_t *out, const djs_settings_t *base,
+                        const djs_settings_t *add);
+
+/* Gives every unset field that has a preset its default. Pointers live in `p`.
+ */
+void djs_policy_default(djs_policy_t *policy, apr_pool_t *p);
+void djs_settings_default(djs_settings_t *settings, apr_pool_t *p);
+
+/* What contradicts itself in a complete policy: NULL, or a sentence. */
+const char *djs_policy_check(const djs_policy_t *policy, apr_pool_t *p);
+
+#endif
