@@ -24,9 +24,10 @@
 
 typedef struct djs_keyring djs_keyring_t;
 
-/* Derives the keys of `count` secrets (1 to 16), the first one sealing. The
- * ring lives in `p`. NULL, or a sentence (two secrets are the same, OpenSSL
- * refuses an algorithm). */
+/* Derives the keys of `count` secrets (1 to DJS_KEYRING_MOST), the first one
+ * sealing. The ring lives in `p`; `secrets` is borrowed, and for the caller to
+ * wipe. May be called before a fork. NULL, or a sentence (two secrets are the
+ * same, OpenSSL refuses an algorithm). */
 const char *djs_keyring_create(djs_keyring_t **out,
                                const unsigned char (*secrets)[DJS_SECRET_BYTES],
                                int count, apr_pool_t *p);
