@@ -78,7 +78,8 @@ const djs_bytes_t *djs_json_object_get(const djs_json_object_t *object,
 void djs_json_object_set(djs_json_object_t *object, djs_bytes_t key,
                          djs_bytes_t value);
 
-/* Nonzero when `key` was there. */
+/* Nonzero when `key` was there. Those behind it move up, so who removes many
+ * from a large object begins at its end. */
 int djs_json_object_remove(djs_json_object_t *object, djs_bytes_t key);
 
 /* The object as normal text, in `p`; DJS_ETOOBIG above `ceiling`, or when a

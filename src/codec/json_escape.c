@@ -1,5 +1,4 @@
 /* codec/json_escape.c - characters as JSON escapes and as UTF-8. */
-#include <string.h>
 #include "codec/json_escape.h"
 
 #define ROW16 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
@@ -17,9 +16,51 @@ const unsigned char djs_json_plain[256] = {
 };
 /* clang-format on */
 
-/* What follows the backslash, and the character it means. */
-static const char short_names[] = "\"\\bfnrt";
-static const char short_means[] = "\"\\\b\f\n\r\t";
+/* The character that a backslash with `name` means; 0: none. An escaped slash
+ * is read, and never written. */
+static unsigned short_meaning(char name)
+{
+    switch (name) {
+    case '"':
+    case '\\':
+    case '/':
+        return (unsigned char)name;
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    default:
+        return 0;
+    }
+}
+
+/* What stands behind the backslash for a character; 0: it has no short form. */
+static char short_name(unsigned meaning)
+{
+    switch (meaning) {
+    case '"':
+    case '\\':
+        return (char)meaning;
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return 0;
+    }
+}
 
 static int hex_value(char c)
 {
@@ -37,24 +78,16 @@ static int hex_value(char c)
 
 int djs_json_unescape(unsigned *unit, const char *at, const char *end)
 {
-    const char *name;
-
-    if (end - at < 2 || at[1] == '\0') {
+    if (end - at < 2) {
         return 0;
     }
-    if (at[1] == '/') { /* may be escaped, never is in normal text */
-        *unit = '/';
-        return 2;
-    }
-    name = strchr(short_names, at[1]);
-    if (name != NULL) {
-        *unit = (unsigned char)short_means[name - short_names];
+    *unit = short_meaning(at[1]);
+    if (*unit != 0) {
         return 2;
     }
     if (at[1] != 'u' || end - at < 6) {
         return 0;
     }
-    *unit = 0;
     for (int i = 2; i < 6; i++) {
         int digit = hex_value(at[i]);
 
@@ -75,13 +108,9 @@ int djs_json_escape(char *out, unsigned unit)
         return 1;
     }
     out[0] = '\\';
-    if (unit > 0 && unit < 128) {
-        const char *means = strchr(short_means, (int)unit);
-
-        if (means != NULL) {
-            out[1] = short_names[means - short_means];
-            return 2;
-        }
+    out[1] = short_name(unit);
+    if (out[1] != 0) {
+        return 2;
     }
     out[1] = 'u';
     out[2] = digits[unit >> 12 & 15];

@@ -158,11 +158,15 @@ int djs_json_index_find(const djs_json_index_t *index,
 }
 
 void djs_json_index_remove(djs_json_index_t *index,
-                           const djs_json_member_t *members, int position)
+                           const djs_json_member_t *members, int count,
+                           int position)
 {
     apr_uint32_t gone = TAKEN + (apr_uint32_t)position;
 
     index->slots[search(index, members, members[position].key)] = LEFT;
+    if (position == count - 1) {
+        return;
+    }
     for (apr_uint32_t i = 0; i < index->size; i++) {
         index->slots[i] -= index->slots[i] > gone;
     }

@@ -20,9 +20,11 @@ void djs_json_index_add(djs_json_index_t *index,
 int djs_json_index_find(const djs_json_index_t *index,
                         const djs_json_member_t *members, djs_bytes_t key);
 
-/* Forgets the member at `position`, whose key still stands there; those after
- * it are about to move down by one. */
+/* Forgets the member at `position` of `count`, whose key still stands there;
+ * those after it are about to move down by one. Cost is constant for the last
+ * one, and otherwise that of a walk over the index. */
 void djs_json_index_remove(djs_json_index_t *index,
-                           const djs_json_member_t *members, int position);
+                           const djs_json_member_t *members, int count,
+                           int position);
 
 #endif

@@ -149,7 +149,8 @@ int djs_json_object_remove(djs_json_object_t *object, djs_bytes_t key)
         return 0;
     }
     if (object->index != NULL) {
-        djs_json_index_remove(object->index, object->members, position);
+        djs_json_index_remove(object->index, object->members, object->count,
+                              position);
     }
     object->count--;
     memmove(object->members + position, object->members + position + 1,

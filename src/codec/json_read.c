@@ -38,6 +38,10 @@ static int read_escape(djs_json_reader_t *r)
     unsigned unit;
     int len = djs_json_unescape(&unit, r->at, r->end);
 
+    if (len == 2 && unit != '/') { /* short ones are normal, but for this */
+        r->at += len;
+        return 1;
+    }
     return len > 0 && replace(r, len, form, djs_json_escape(form, unit));
 }
 

@@ -230,7 +230,7 @@ def read_answer(out):
     return None if length == 0xffffffff else out.read(length)
 
 
-def main(program, count=100000, seed=1):
+def main(program, count=50000, seed=1):
     names = ["normal", "object", "quoted", "text", "sum"]
     totals = dict.fromkeys(names, 0)
     differences = 0
