@@ -1,6 +1,7 @@
 /* fuzz_secret - a secret is 64 hex digits and an end of line, nothing else. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <openssl/crypto.h>
 #include "base/hex.h"
 #include "base/status.h"
 #include "codec/secret.h"
@@ -40,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     if (rv != APR_SUCCESS &&
-        (rv != DJS_EINVALID || memcmp(secret, zeros, sizeof(zeros)))) {
+        (rv != DJS_EINVALID || CRYPTO_memcmp(secret, zeros, sizeof(zeros)))) {
         abort();
     }
     djs_hex_encode(hex, secret, sizeof(secret));
