@@ -13,6 +13,7 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 #include <apr_user.h>
+#include <apr_user.h>
 #include "base/bytes.h"
 #include "base/status.h"
 
@@ -61,9 +62,9 @@ typedef apr_status_t (*djs_each_fn)(djs_bytes_t key, djs_bytes_t val,
 
 /* What one slice of sweeping did; counts add up over slices. */
 typedef struct {
-    apr_uint64_t seen;      /* records looked at */
-    apr_uint64_t removed;   /* expired records removed */
-    apr_uint64_t compacted; /* files rewritten smaller */
+    apr_uint64_t seen;                /* records looked at */
+    apr_uint64_t removed;             /* expired records removed */
+    apr_uint64_t compacted;           /* files rewritten smaller */
     apr_interval_time_t longest_hold; /* longest time one lock was held */
 } djs_sweep_t;
 
@@ -74,10 +75,10 @@ typedef struct {
 } djs_owner_t;
 
 /* A provider: one kind of store. Methods are as the djs_store_* function of
- * the same name says; store.c has checked the arguments and does the counting.
- * `update` may be NULL for a store without an atomic one (then store.c builds
- * it from get and put and the provider says so in its header); `sweep` is NULL
- * where the store expires records by itself. */
+ * the same name says; store.c has checked the arguments: a key of 1 to
+ * DJS_STORE_KEY_MAX bytes, a value within max_value, a time left.
+ * `prepare` is NULL where nothing is to be made, `sweep` where the store
+ * expires records by itself, `each` where it can not list. */
 typedef struct {
     const char *name; /* the word before the colon of a SPEC */
     const char *(*create)(void **self, const char *arg,
@@ -119,14 +120,14 @@ const char *djs_store_prepare(djs_store_t *store, djs_owner_t owner,
 apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild);
 
 /* `*val` lives in `p`. DJS_EABSENT: no record, or it has expired. */
-apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key,
-                           djs_call_t call, djs_bytes_t *val, apr_pool_t *p);
+apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,
+                           djs_bytes_t *val, apr_pool_t *p);
 
 /* Keeps `val` until `expires`. On any failure the old record, if there was
  * one, is as it was. DJS_ETOOBIG when val is longer than the store takes. */
-apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key,
-                           djs_bytes_t val, apr_time_t expires, djs_put_e how,
-                           djs_call_t call, apr_pool_t *scratch);
+apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_bytes_t val,
+                           apr_time_t expires, djs_put_e how, djs_call_t call,
+                           apr_pool_t *scratch);
 
 /* Reads, lets `fn` decide, writes: nobody else changes the record in between.
  * DJS_EABSENT (fn is not called) when there is no live record. */

@@ -1,0 +1,387 @@
+/* dbm.c - the DBM provider: sessions in a directory of mirrored DBM files.
+ *
+ * A call takes the lock of the key's shard, opens a file, operates, closes it
+ * and lets go. Nothing stays open: see dbm_pair.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include "base/status.h"
+#include "store/dbm.h"
+#include "store/dbm_dir.h"
+#include "store/dbm_record.h"
+#include "store/dbm_sweep.h"
+#include "store/providers.h"
+#include "store/store.h"
+
+/* sdbm keeps pages of 1024 bytes and splits one ten times at most to make room
+ * for a pair. Three pairs of 336 bytes share a page, so a store could only fail
+ * when four keys agree in ten bits more than tell their page apart.
+ *
+ * Its bitmap of splits (.dir) is made long, and empty, beforehand: a handle
+ * that has stored once otherwise overlooks splits that lie further than one
+ * block behind the end the file had when it was opened, and a value in several
+ * chunks is several stores. 4 MiB have a bit for every split of 25 levels. */
+static const djs_dbm_type_t types[] = {
+    { "sdbm", { ".dir", ".pag", NULL }, 336, 67041, 4 * 1024 * 1024, 0 },
+    { "gdbm", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 0 },
+    { "db", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 1 }
+};
+
+const djs_dbm_type_t *djs_dbm_type(const char *name)
+{
+    for (apr_size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (!name || strcmp(name, types[i].name) == 0) {
+            return &types[i];
+        }
+    }
+    return NULL;
+}
+
+int djs_dbm_shard(const djs_dbm_t *dbm, const char *key, apr_size_t len)
+{
+    uint32_t hash = djs_chunk_hash(DJS_CHUNK_HASH_START, key, len);
+
+    return (int)((hash ^ hash >> 16) & (uint32_t)(dbm->shards - 1));
+}
+
+static const char *read_option(djs_dbm_t *dbm, const char *option,
+                               apr_pool_t *p)
+{
+    if (strncmp(option, "type=", 5) == 0) {
+        dbm->type = djs_dbm_type(option + 5);
+        return dbm->type ? NULL
+                         : apr_psprintf(p,
+                                        "the DBM type \"%s\" is not known: use "
+                                        "type=sdbm, type=gdbm or type=db",
+                                        option + 5);
+    }
+    if (strncmp(option, "shards=", 7) == 0) {
+        const char *text = option + 7;
+        apr_size_t len = strlen(text);
+
+        dbm->shards = len > 0 && len <= 4 && strspn(text, "0123456789") == len
+                          ? atoi(text)
+                          : 0;
+        if (dbm->shards < 1 || dbm->shards > DJS_DBM_SHARDS_MAX ||
+            (dbm->shards & (dbm->shards - 1)) != 0) {
+            return apr_psprintf(p,
+                                "shards=%s is not possible: use a power of two "
+                                "from 1 to %d",
+                                text, DJS_DBM_SHARDS_MAX);
+        }
+        return NULL;
+    }
+    return apr_psprintf(p,
+                        "a DBM store has no option \"%s\": it has "
+                        "type=sdbm|gdbm|db and shards=N",
+                        option);
+}
+
+static const char *dbm_create(void **self, const char *arg,
+                              const char *const *options, apr_size_t max_value,
+                              apr_pool_t *pconf)
+{
+    djs_dbm_t *dbm = apr_pcalloc(pconf, sizeof(*dbm));
+    apr_size_t len = strlen(arg);
+
+    *self = dbm;
+    while (len > 1 && arg[len - 1] == '/') {
+        len--;
+    }
+    dbm->path = apr_pstrmemdup(pconf, arg, len);
+    dbm->max_value = max_value;
+    if (arg[0] != '/' || len < 2) {
+        return apr_psprintf(pconf,
+                            "a DBM store needs the absolute path of a "
+                            "directory, as in dbm:/var/lib/djsession, not "
+                            "\"%s\"",
+                            arg);
+    }
+    for (; options && *options; options++) {
+        const char *error = read_option(dbm, *options, pconf);
+
+        if (error) {
+            return error;
+        }
+    }
+    return djs_dir_check_size(dbm, pconf);
+}
+
+static const char *dbm_prepare(void *self, djs_owner_t owner, apr_pool_t *p)
+{
+    return djs_dir_prepare(self, owner.uid, owner.gid, p);
+}
+
+static apr_status_t dbm_closed(void *self)
+{
+    ((djs_dbm_t *)self)->lock = NULL;
+    return APR_SUCCESS;
+}
+
+static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
+{
+    djs_dbm_t *dbm = self;
+    apr_status_t rv;
+
+    dbm->lock = NULL;
+    rv = djs_dir_open(dbm, pchild);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    dbm->names = apr_palloc(pchild, (apr_size_t)dbm->shards * DJS_COPIES *
+                                        sizeof(*dbm->names));
+    for (int i = 0; i < dbm->shards * DJS_COPIES; i++) {
+        dbm->names[i] =
+            apr_psprintf(pchild, "%s/%03x.%c", dbm->path,
+                         (unsigned)i / DJS_COPIES, "abc"[i % DJS_COPIES]);
+    }
+    rv =
+        djs_lock_open(&dbm->lock, apr_pstrcat(pchild, dbm->path, "/lock", NULL),
+                      dbm->shards, pchild);
+    apr_pool_cleanup_register(pchild, dbm, dbm_closed, apr_pool_cleanup_null);
+    return rv == APR_SUCCESS ? rv : djs_pair_status(dbm, rv);
+}
+
+static apr_status_t enter(djs_pair_t *pair, djs_dbm_t *dbm, djs_bytes_t key,
+                          djs_call_t call, apr_pool_t *pool)
+{
+    if (!dbm->lock) {
+        return DJS_ETROUBLE; /* not open in this process */
+    }
+    return djs_pair_enter(pair, dbm, djs_dbm_shard(dbm, key.data, key.len),
+                          call.until, pool);
+}
+
+typedef struct {
+    djs_bytes_t key;
+    djs_bytes_t val;
+    apr_time_t now;
+    apr_pool_t *p;
+} get_op_t;
+
+static apr_status_t get_from(djs_pair_t *pair, void *baton)
+{
+    get_op_t *op = baton;
+    djs_chunk_head_t head;
+
+    return djs_record_get(&head, &op->val, pair, op->key, op->now, op->p);
+}
+
+static apr_status_t dbm_get(void *self, djs_bytes_t key, djs_call_t call,
+                            djs_bytes_t *val, apr_pool_t *p)
+{
+    get_op_t op = { key, { NULL, 0 }, call.now, p };
+    djs_pair_t pair;
+    apr_status_t rv = enter(&pair, self, key, call, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = djs_pair_read(&pair, get_from, &op);
+        djs_pair_leave(&pair);
+    }
+    *val = op.val;
+    return rv;
+}
+
+/* What a change does to both copies; decided while A is open. */
+typedef struct {
+    djs_bytes_t key;
+    djs_call_t call;
+    djs_put_e how;
+    djs_update_fn fn;
+    void *baton;
+    djs_update_t todo;
+    djs_chunk_head_t old; /* chunks is 0 when there was no record */
+    djs_chunk_head_t head;
+} change_t;
+
+/* A generation unlike the one before, and unlike that of chunks a lost record
+ * of the same key may have left. */
+static void new_generation(change_t *op)
+{
+    op->head.generation = (uint32_t)op->call.now * 2654435761u;
+    if (op->head.generation == op->old.generation) {
+        op->head.generation++;
+    }
+}
+
+static apr_status_t change_write(djs_pair_t *pair, change_t *op)
+{
+    switch (op->todo.what) {
+    case DJS_UPDATE_REPLACE:
+        return djs_record_put(pair, op->key, op->todo.val, &op->head,
+                              op->old.chunks);
+    case DJS_UPDATE_REMOVE:
+        return djs_record_remove(pair, op->key, op->old.chunks);
+    case DJS_UPDATE_KEEP:
+    default:
+        return APR_SUCCESS;
+    }
+}
+
+static apr_status_t change_check(djs_pair_t *pair, void *baton)
+{
+    change_t *op = baton;
+    djs_chunk_head_t head;
+    apr_status_t rv;
+
+    if (op->todo.what == DJS_UPDATE_REPLACE) {
+        return djs_record_check(pair, op->key, op->todo.val, &op->head);
+    }
+    rv = djs_record_head(&head, pair, op->key);
+    return rv == DJS_EABSENT ? APR_SUCCESS : DJS_ETROUBLE;
+}
+
+static apr_status_t put_decide(djs_pair_t *pair, change_t *op)
+{
+    apr_status_t rv = djs_record_head(&op->old, pair, op->key);
+    int live = rv == APR_SUCCESS && op->old.expires > op->call.now;
+
+    if (rv != APR_SUCCESS && rv != DJS_EABSENT) {
+        return rv; /* what can not be read is not overwritten */
+    }
+    if (live != (op->how == DJS_PUT_EXISTING)) {
+        return live ? DJS_ETAKEN : DJS_EABSENT;
+    }
+    new_generation(op);
+    return APR_SUCCESS;
+}
+
+static apr_status_t put_into(djs_pair_t *pair, void *baton)
+{
+    change_t *op = baton;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (pair->at == DJS_COPY_A) {
+        rv = put_decide(pair, op);
+    }
+    return rv == APR_SUCCESS ? change_write(pair, op) : rv;
+}
+
+static apr_status_t dbm_put(void *self, djs_bytes_t key, djs_bytes_t val,
+                            apr_time_t expires, djs_put_e how, djs_call_t call,
+                            apr_pool_t *scratch)
+{
+    change_t op = { .key = key, .call = call, .how = how };
+    djs_pair_t pair;
+    apr_status_t rv;
+
+    op.todo = (djs_update_t){ DJS_UPDATE_REPLACE, val, expires };
+    op.head.expires = expires;
+    rv = djs_record_plan(&op.head, self, key, val.len);
+    if (rv == APR_SUCCESS) {
+        rv = enter(&pair, self, key, call, scratch);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = djs_pair_write(&pair, how == DJS_PUT_NEW, val.len + 1, put_into,
+                        change_check, &op);
+    djs_pair_leave(&pair);
+    return rv;
+}
+
+static apr_status_t update_decide(djs_pair_t *pair, change_t *op)
+{
+    djs_bytes_t current;
+    apr_status_t rv = djs_record_get(&op->old, &current, pair, op->key,
+                                     op->call.now, pair->pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = op->fn(&op->todo, current, op->baton, pair->pool);
+    }
+    if (rv == APR_SUCCESS && op->todo.what == DJS_UPDATE_REPLACE) {
+        op->head.expires = op->todo.expires;
+        new_generation(op);
+        rv = op->todo.expires > 0 ? djs_record_plan(&op->head, pair->dbm,
+                                                    op->key, op->todo.val.len)
+                                  : APR_EINVAL;
+    }
+    return rv;
+}
+
+static apr_status_t update_in(djs_pair_t *pair, void *baton)
+{
+    change_t *op = baton;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (pair->at == DJS_COPY_A) {
+        rv = update_decide(pair, op);
+    }
+    return rv == APR_SUCCESS ? change_write(pair, op) : rv;
+}
+
+static apr_status_t dbm_update(void *self, djs_bytes_t key, djs_update_fn fn,
+                               void *baton, djs_call_t call,
+                               apr_pool_t *scratch)
+{
+    change_t op = { .key = key, .call = call, .fn = fn, .baton = baton };
+    djs_dbm_t *dbm = self;
+    djs_pair_t pair;
+    apr_status_t rv = enter(&pair, dbm, key, call, scratch);
+
+    if (rv == APR_SUCCESS) {
+        /* how much will be written is not known before fn has decided */
+        rv = djs_pair_write(&pair, 0, dbm->max_value, update_in, change_check,
+                            &op);
+        djs_pair_leave(&pair);
+    }
+    return rv;
+}
+
+/* A record whose head can not be read loses chunk 0, and so is gone; what
+ * else it had is the sweep's to find. */
+static apr_status_t remove_from(djs_pair_t *pair, void *baton)
+{
+    change_t *op = baton;
+
+    if (pair->at == DJS_COPY_A) {
+        apr_status_t rv = djs_record_head(&op->old, pair, op->key);
+
+        if (rv == DJS_EUNREADABLE) {
+            op->old.chunks = 1;
+        }
+        else if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    return change_write(pair, op);
+}
+
+static apr_status_t dbm_remove(void *self, djs_bytes_t key, djs_call_t call,
+                               apr_pool_t *scratch)
+{
+    change_t op = { .key = key, .call = call };
+    djs_pair_t pair;
+    apr_status_t rv = enter(&pair, self, key, call, scratch);
+
+    op.todo.what = DJS_UPDATE_REMOVE;
+    if (rv == APR_SUCCESS) {
+        rv = djs_pair_write(&pair, 0, 0, remove_from, change_check, &op);
+        djs_pair_leave(&pair);
+    }
+    return rv == DJS_EABSENT ? APR_SUCCESS : rv;
+}
+
+static apr_status_t dbm_sweep(void *self, djs_sweep_t *did, djs_call_t call,
+                              apr_pool_t *scratch)
+{
+    djs_dbm_t *dbm = self;
+
+    return dbm->lock ? djs_sweep_slice(dbm, did, call, scratch) : DJS_ETROUBLE;
+}
+
+static apr_status_t dbm_each(void *self, djs_each_fn fn, void *baton,
+                             djs_call_t call, apr_pool_t *scratch)
+{
+    djs_dbm_t *dbm = self;
+
+    return dbm->lock ? djs_sweep_each(dbm, fn, baton, call, scratch)
+                     : DJS_ETROUBLE;
+}
+
+const djs_provider_t djs_store_dbm_provider = {
+    "dbm",   dbm_create, dbm_prepare, dbm_open,  dbm_get,
+    dbm_put, dbm_update, dbm_remove,  dbm_sweep, dbm_each
+};

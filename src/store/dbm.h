@@ -1,0 +1,47 @@
+/* store/dbm.h - what the files of the DBM provider share, and nobody else.
+ *
+ * A store is a directory: `format` says what it is, `lock` holds a mutex and an
+ * intent byte per shard, and every shard is a mirrored pair of DBM files, NNN.a
+ * and NNN.b. From the top: dbm.c (the verbs), dbm_sweep.c, dbm_record.c (one
+ * record in an open file), dbm_pair.c (lock, recover, open, operate, close),
+ * dbm_copy.c, dbm_lock.c, dbm_dir.c, dbm_chunk.c. doc/formats has every byte.
+ */
+#ifndef DJS_STORE_DBM_H
+#define DJS_STORE_DBM_H
+
+#include <apr_pools.h>
+#include "store/dbm_lock.h"
+
+#define DJS_DBM_SHARDS     256  /* unless shards= says otherwise */
+#define DJS_DBM_SHARDS_MAX 1024 /* three hexadecimal digits name a shard */
+#define DJS_DBM_VALUE_MAX  (1024 * 1024) /* gdbm and db */
+
+/* The files of a shard: two equal copies, and a place to build a smaller one */
+enum { DJS_COPY_A, DJS_COPY_B, DJS_COPY_BUILD, DJS_COPIES };
+
+/* What differs between the kinds of DBM. */
+typedef struct {
+    const char *name;      /* as apr_dbm and type= call it */
+    const char *suffix[3]; /* of the files of one DBM, NULL at the end */
+    apr_size_t pair_max;   /* key and value of one chunk; 0: no chunks */
+    apr_size_t value_max;  /* longest value of a session */
+    apr_off_t presize;     /* of the first file when it is made */
+    int silent;            /* errors in closing are not reported */
+} djs_dbm_type_t;
+
+typedef struct {
+    const char *path;
+    const djs_dbm_type_t *type; /* NULL: not given, and no store read yet */
+    int shards;                 /* 0: likewise */
+    apr_size_t max_value;       /* longest value that will be put */
+    djs_lock_t *lock;           /* NULL: not open in this process */
+    const char **names;         /* DJS_COPIES paths for each shard */
+} djs_dbm_t;
+
+/* The row of that name, or NULL. A NULL name means the default, sdbm. */
+const djs_dbm_type_t *djs_dbm_type(const char *name);
+
+/* The shard of a key. */
+int djs_dbm_shard(const djs_dbm_t *dbm, const char *key, apr_size_t len);
+
+#endif

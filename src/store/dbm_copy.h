@@ -1,0 +1,31 @@
+/* store/dbm_copy.h - the files of one DBM: are they there, copy, remove. */
+#ifndef DJS_STORE_DBM_COPY_H
+#define DJS_STORE_DBM_COPY_H
+
+#include <apr_pools.h>
+#include "store/dbm.h"
+
+/* What there is of a DBM's files (sdbm has two). */
+typedef enum { DJS_FILES_NONE, DJS_FILES_SOME, DJS_FILES_ALL } djs_files_e;
+
+djs_files_e djs_copy_files(const djs_dbm_type_t *type, const char *name);
+
+/* Bytes the files take on the disk, holes not counted. */
+apr_uint64_t djs_copy_allocated(const djs_dbm_type_t *type, const char *name);
+
+/* Makes the files of `to` equal to those of `from`, with their holes; where
+ * `from` has none, `to` has none afterwards. */
+apr_status_t djs_copy_over(const djs_dbm_type_t *type, const char *to,
+                           const char *from);
+
+/* Removing what is not there succeeds. */
+apr_status_t djs_copy_remove(const djs_dbm_type_t *type, const char *name);
+
+/* Renames file by file. */
+apr_status_t djs_copy_rename(const djs_dbm_type_t *type, const char *to,
+                             const char *from);
+
+/* Gives the first file its first size, see djs_dbm_type_t. */
+apr_status_t djs_copy_presize(const djs_dbm_type_t *type, const char *name);
+
+#endif

@@ -1,0 +1,21 @@
+/* store/providers.h - the stores there are. */
+#ifndef DJS_STORE_PROVIDERS_H
+#define DJS_STORE_PROVIDERS_H
+
+#include "store/store.h"
+
+/* APR DBM files in a directory; all that a configuration may name today. */
+extern const djs_provider_t djs_store_dbm_provider;
+
+/* This process's memory: what the contract says in the fewest lines, for tests.
+ * No configuration reaches it. */
+extern const djs_provider_t djs_store_memory_provider;
+
+/* As djs_store_create, with a provider that need not be registered; `arg` is
+ * what follows the colon. */
+const char *djs_store_create_with(djs_store_t **out,
+                                  const djs_provider_t *provider,
+                                  const char *arg, const char *const *options,
+                                  apr_size_t max_value, apr_pool_t *pconf);
+
+#endif

@@ -1,0 +1,174 @@
+/* store.c - finds the provider of a SPEC, and checks what it is asked. */
+#include <string.h>
+#include <apr_strings.h>
+#include "base/clock.h"
+#include "store/providers.h"
+#include "store/store.h"
+
+struct djs_store {
+    const djs_provider_t *provider;
+    void *self;
+    const char *name;
+    apr_size_t max_value;
+};
+
+static const djs_provider_t *const providers[] = { &djs_store_dbm_provider };
+
+const char *djs_store_create_with(djs_store_t **out,
+                                  const djs_provider_t *provider,
+                                  const char *arg, const char *const *options,
+                                  apr_size_t max_value, apr_pool_t *pconf)
+{
+    djs_store_t *store = apr_pcalloc(pconf, sizeof(*store));
+    const char *error;
+
+    *out = NULL;
+    store->provider = provider;
+    store->name = apr_pstrcat(pconf, provider->name, ":", arg, NULL);
+    store->max_value = max_value;
+    error = provider->create(&store->self, arg, options, max_value, pconf);
+    if (!error) {
+        *out = store;
+    }
+    return error;
+}
+
+const char *djs_store_create(djs_store_t **out, const char *spec,
+                             const char *const *options, apr_size_t max_value,
+                             apr_pool_t *pconf)
+{
+    const char *colon = strchr(spec, ':');
+
+    *out = NULL;
+    for (apr_size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+        apr_size_t len = strlen(providers[i]->name);
+
+        if (colon && (apr_size_t)(colon - spec) == len &&
+            strncmp(spec, providers[i]->name, len) == 0) {
+            return djs_store_create_with(out, providers[i], colon + 1, options,
+                                         max_value, pconf);
+        }
+    }
+    return apr_psprintf(pconf,
+                        "\"%s\" names no store: use dbm:PATH, as in "
+                        "dbm:/var/lib/djsession",
+                        spec);
+}
+
+const char *djs_store_prepare(djs_store_t *store, djs_owner_t owner,
+                              apr_pool_t *p)
+{
+    return store->provider->prepare
+               ? store->provider->prepare(store->self, owner, p)
+               : NULL;
+}
+
+apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild)
+{
+    return store->provider->open(store->self, pchild);
+}
+
+/* What every call must bring: a key of a possible length, and some time. */
+static apr_status_t check(djs_bytes_t key, djs_call_t call)
+{
+    if (key.len == 0 || key.len > DJS_STORE_KEY_MAX) {
+        return APR_EINVAL;
+    }
+    return call.until > djs_clock_steady() ? APR_SUCCESS : DJS_ETIMEOUT;
+}
+
+apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,
+                           djs_bytes_t *val, apr_pool_t *p)
+{
+    apr_status_t rv = check(key, call);
+
+    *val = djs_bytes_of(NULL, 0);
+    return rv == APR_SUCCESS
+               ? store->provider->get(store->self, key, call, val, p)
+               : rv;
+}
+
+apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_bytes_t val,
+                           apr_time_t expires, djs_put_e how, djs_call_t call,
+                           apr_pool_t *scratch)
+{
+    apr_status_t rv = check(key, call);
+
+    if (rv == APR_SUCCESS && expires <= 0) {
+        rv = APR_EINVAL;
+    }
+    if (rv == APR_SUCCESS && val.len > store->max_value) {
+        rv = DJS_ETOOBIG;
+    }
+    return rv == APR_SUCCESS ? store->provider->put(store->self, key, val,
+                                                    expires, how, call, scratch)
+                             : rv;
+}
+
+/* The caller's function, with what it wants checked. */
+typedef struct {
+    djs_update_fn fn;
+    void *baton;
+    apr_size_t max_value;
+} checked_t;
+
+static apr_status_t checked_fn(djs_update_t *todo, djs_bytes_t current,
+                               void *baton, apr_pool_t *scratch)
+{
+    checked_t *checked = baton;
+    apr_status_t rv;
+
+    memset(todo, 0, sizeof(*todo));
+    rv = checked->fn(todo, current, checked->baton, scratch);
+    if (rv == APR_SUCCESS && todo->what == DJS_UPDATE_REPLACE) {
+        if (todo->val.len > checked->max_value) {
+            return DJS_ETOOBIG;
+        }
+        return todo->expires > 0 ? APR_SUCCESS : APR_EINVAL;
+    }
+    return rv;
+}
+
+apr_status_t djs_store_update(djs_store_t *store, djs_bytes_t key,
+                              djs_update_fn fn, void *baton, djs_call_t call,
+                              apr_pool_t *scratch)
+{
+    checked_t checked = { fn, baton, store->max_value };
+    apr_status_t rv = check(key, call);
+
+    return rv == APR_SUCCESS
+               ? store->provider->update(store->self, key, checked_fn, &checked,
+                                         call, scratch)
+               : rv;
+}
+
+apr_status_t djs_store_remove(djs_store_t *store, djs_bytes_t key,
+                              djs_call_t call, apr_pool_t *scratch)
+{
+    apr_status_t rv = check(key, call);
+
+    return rv == APR_SUCCESS
+               ? store->provider->remove(store->self, key, call, scratch)
+               : rv;
+}
+
+apr_status_t djs_store_sweep(djs_store_t *store, djs_sweep_t *did,
+                             djs_call_t call, apr_pool_t *scratch)
+{
+    return store->provider->sweep
+               ? store->provider->sweep(store->self, did, call, scratch)
+               : APR_SUCCESS;
+}
+
+apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
+                            djs_call_t call, apr_pool_t *scratch)
+{
+    return store->provider->each
+               ? store->provider->each(store->self, fn, baton, call, scratch)
+               : APR_ENOTIMPL;
+}
+
+const char *djs_store_name(const djs_store_t *store)
+{
+    return store->name;
+}
