@@ -363,12 +363,18 @@ apr_status_t djs_update_apply(djs_session_t *s, djs_bytes_t header,
 {
     apr_array_header_t *objects =
         apr_array_make(p, 1, sizeof(djs_json_object_t));
+    const djs_json_member_t *ignored;
     djs_session_t trial;
     job_t job = { &trial, djs_bytes(user_key), p };
+    int count;
     apr_status_t rv;
 
     *why = NULL;
     rv = read_header(objects, header, why, p);
+    if (rv == APR_SUCCESS) {
+        /* Its data must be there: then the copy need not read it again. */
+        rv = djs_session_items(s, &ignored, &count);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
