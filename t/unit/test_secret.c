@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <fcntl.h>
@@ -288,6 +290,44 @@ static void a_failure_leaves_no_file_and_says_why(void **state)
     assert_non_null(strstr(sentence, in_dir("no/secret")));
 }
 
+/* G16: what can not be written whole is not left behind in part. */
+static void a_full_disk_leaves_no_file_and_says_why(void **state)
+{
+    struct rlimit none, before;
+    const char *sentence;
+
+    (void)state;
+    getrlimit(RLIMIT_FSIZE, &before);
+    none = before;
+    none.rlim_cur = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &none);
+    sentence = djs_secret_make(in_dir("secret"), djs_random, pool);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_non_null(sentence);
+    assert_non_null(strstr(sentence, "can not be made"));
+    assert_int_equal(files_in_dir(), 0);
+}
+
+/* Another maker has linked the file and not yet removed its own name. */
+static void a_maker_waits_until_the_file_has_one_name(void **state)
+{
+    unsigned char secret[DJS_SECRET_BYTES];
+    const char *path = write_file("secret", GOOD, 64, 0600);
+    const char *beside = in_dir("secret.0123456789abcdef");
+
+    (void)state;
+    assert_int_equal(link(path, beside), 0);
+    if (fork() == 0) {
+        apr_sleep(50 * 1000);
+        _exit(unlink(beside));
+    }
+    assert_null(djs_secret_make(path, djs_random, pool));
+    assert_null(djs_secret_read(secret, path, pool));
+    wait(NULL);
+}
+
 static void make_and_tell(const char *path, int fd)
 {
     unsigned char secret[DJS_SECRET_BYTES];
@@ -344,6 +384,8 @@ int main(void)
         WITH_DIR(a_made_secret_can_be_read_and_stays),
         WITH_DIR(what_lies_there_is_not_replaced),
         WITH_DIR(a_failure_leaves_no_file_and_says_why),
+        WITH_DIR(a_full_disk_leaves_no_file_and_says_why),
+        WITH_DIR(a_maker_waits_until_the_file_has_one_name),
         WITH_DIR(servers_that_start_at_once_agree_on_one_secret),
     };
     int failures;
