@@ -16,6 +16,9 @@ static const char *absolute(cmd_parms *cmd, const djs_row_t *row,
     if (row->field == APR_OFFSETOF(djs_settings_t, secret_files)) {
         return ap_server_root_relative(cmd->pool, arg);
     }
+    if (strcmp(arg, "dbm:") == 0) {
+        return row->preset; /* the default place, with other options */
+    }
     if (strncmp(arg, "dbm:", 4) == 0) {
         return apr_pstrcat(cmd->pool,
                            "dbm:", ap_server_root_relative(cmd->pool, arg + 4),
