@@ -20,15 +20,15 @@ my $tmp = File::Temp->newdir('djs-demo-XXXXXX', TMPDIR => 1);
 chmod 0755, $tmp;
 my $port = DjSession::Server::free_port();
 my $site = "http://127.0.0.1:$port";
-local %ENV = (%ENV, PORT => $port, DJS_DEMO_PLACE => "$tmp",
+my %demo = (PORT => $port, DJS_DEMO_PLACE => "$tmp",
     DJS_MODULE => DjSession::Server::find_module());
 
 sub demo ($what = '', %env) {
-    local %ENV = (%ENV, %env);
+    local %ENV = (%ENV, %demo, %env);
     my $said = qx{sh build/demo $what 2>&1};
     return ($? >> 8, $said);
 }
-END { demo('stop') if $tmp }
+END { local $?; demo('stop') if %demo }
 
 # --- the command -------------------------------------------------------------
 
