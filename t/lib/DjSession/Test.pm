@@ -1,0 +1,88 @@
+# DjSession::Test - what every live test needs.
+#
+# A test file says at its head for which MPMs it matters, in a comment
+# "# MPMs: event prefork worker"; DJS_MPM names the one of this run (event
+# unless set). A file that does not matter for it is skipped.
+package DjSession::Test;
+use v5.36;
+use Exporter 'import';
+use JSON::PP ();
+use Test::More;
+use DjSession::Backend;
+use DjSession::Browser;
+use DjSession::Server;
+
+our @EXPORT = (
+    @Test::More::EXPORT,
+    qw(server backend refused started parallel json some_key
+        KEY live_data)
+);
+
+# A well-formed session key, as a regular expression.
+use constant KEY => qr/[a-z0-9]{32}/;
+
+my $mpm = $ENV{DJS_MPM} // 'event';
+my ($wanted) = DjSession::Server::slurp($0) =~ /^# MPMs?: (.*)$/m;
+if (defined $wanted && !grep { $_ eq $mpm } split ' ', $wanted) {
+    plan skip_all => "$mpm makes no difference here";
+}
+
+sub server (@o)  { return DjSession::Server->start(@o) }
+sub backend ()   { return DjSession::Backend->start }
+sub json ($data) { return JSON::PP->new->canonical->ascii->encode($data) }
+
+# A well-formed key that nobody has; other numbers, other keys.
+sub some_key ($n = 0) {
+    return substr sprintf('%06dzyxwvutsrqponmlkjihgfedcba9876543210', $n),
+        0, 32;
+}
+
+# Tests that this configuration stops start-up with a sentence like that.
+sub refused ($name, $why, %o) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $said = DjSession::Server->refuses(loglevel => 'warn', %o);
+    return fail("$name: it started") unless defined $said;
+    return like $said, $why, $name;
+}
+
+# Tests that this configuration starts.
+sub started ($name, %o) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $said = DjSession::Server->refuses(loglevel => 'warn', %o);
+    return ok(!defined $said, $name) || diag $said;
+}
+
+# Runs `n` copies of `code` (given its number) at the same time in processes
+# of their own; returns what each of them returned, as text.
+sub parallel ($n, $code) {
+    my @pipes;
+    pipe my $gate, my $open or die "pipe: $!";
+    for my $i (1 .. $n) {
+        pipe my $read, my $write or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            close $open;
+            sysread $gate, my $go, 1;
+            my $said = eval { $code->($i) } // "died: $@";
+            print {$write} $said;
+            close $write;
+            POSIX::_exit(0);
+        }
+        close $write;
+        push @pipes, [$pid, $read];
+    }
+    close $gate;
+    close $open;
+    return map {
+        my ($pid, $read) = @$_;
+        local $/ = undef;
+        my $said = <$read>;
+        waitpid $pid, 0;
+        $said // '';
+    } @pipes;
+}
+
+# The session data of a key, asked for by a visitor of its own.
+sub live_data ($browser, $key) { return $browser->other($key)->data }
+
+1;
