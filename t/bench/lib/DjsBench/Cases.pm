@@ -50,30 +50,26 @@ sub session_form {
     } _members();
 }
 
+# Sessions are on for the whole server: a <Location> would add a walk and a
+# merge of httpd's own to every case but the first.
 my $PEER = <<'CONF';
 LoadModule session_module MODULES/mod_session.so
-<Location "/">
-    Session On
-    SessionEnv On
-</Location>
-<Location "/seed">
+Session On
+SessionEnv On
+<Directory "DIR/seed">
     SessionHeader X-Seed
-</Location>
+</Directory>
 CONF
 
 my $PEER_COOKIE = $PEER . <<'CONF';
 LoadModule session_cookie_module MODULES/mod_session_cookie.so
-<Location "/">
-    SessionCookieName session path=/
-</Location>
+SessionCookieName session path=/
 CONF
 
 my $PEER_CRYPTO = $PEER_COOKIE . <<'CONF';
 LoadModule session_crypto_module MODULES/mod_session_crypto.so
 SessionCryptoDriver openssl
-<Location "/">
-    SessionCryptoPassphrase correct-horse-battery-staple
-</Location>
+SessionCryptoPassphrase correct-horse-battery-staple
 CONF
 
 my $PEER_DBD = $PEER . <<'CONF';
@@ -87,28 +83,20 @@ DBDPrepareSQL "delete from session where key = %s" deletesession
 DBDPrepareSQL "insert into session (value, expiry, key) values (%s, %lld, %s)" insertsession
 DBDPrepareSQL "update session set value = %s, expiry = %lld, key = %s where key = %s" updatesession
 DBDPrepareSQL "delete from session where expiry != 0 and expiry < %lld" cleansession
-<Location "/">
-    SessionDBDCookieName session path=/
-</Location>
+SessionDBDCookieName session path=/
 CONF
 
+# A case may say more; what is said last counts.
 my $OURS = <<'CONF';
 LoadModule djsession_module MODULE
 DjSessionStore dbm:DIR/store type=sdbm
 DjSessionSecretFile DIR/secret.key
-<Location "/">
-    DjSession On
-    DjSessionEnv Data
-</Location>
-<Location "/seed">
+DjSession On
+DjSessionEnv Data
+<Directory "DIR/seed">
     DjSessionBackendUpdates On
-</Location>
+</Directory>
 CONF
-
-sub _in_root {
-    return "<Location \"/\">\n" . join('', map { "    $_\n" } @_)
-        . "</Location>\n";
-}
 
 # id, text, and how: `config`; `seed` the header that makes the session; `like`
 # the case whose cookie and files are used; `sends` a cookie given here.
@@ -119,31 +107,34 @@ my @CASES = (
     { id => 'peer_cookie', text => 'mod_session_cookie', seed => 'form',
       config => $PEER_COOKIE },
     { id => 'peer_cookie_age', text => '  same, SessionMaxAge (writes)',
-      seed => 'form', config => $PEER_COOKIE . _in_root('SessionMaxAge 3600'),
+      seed => 'form', config => $PEER_COOKIE . "SessionMaxAge 3600\n",
       follow => 1 },
     { id => 'peer_crypto', text => 'mod_session_crypto', seed => 'form',
       config => $PEER_CRYPTO, slow => 1 },
     { id => 'peer_dbd', text => 'mod_session_dbd, SQLite, read',
       seed => 'form', config => $PEER_DBD, database => 1 },
     { id => 'peer_dbd_write', text => 'mod_session_dbd, SQLite, write',
-      seed => 'form', config => $PEER_DBD . _in_root('SessionMaxAge 3600'),
+      seed => 'form', config => $PEER_DBD . "SessionMaxAge 3600\n",
       database => 1, follow => 1 },
     { id => 'off', text => 'mod_djsession, DjSession Off',
-      config => $OURS . _in_root('DjSession Off'),
+      config => $OURS . "DjSession Off\n",
       sends => 'sessionid=' . 'k' x 32 },
-    { id => 'none', text => 'mod_djsession, no cookie', config => $OURS },
+    { id => 'none', text => 'mod_djsession, no cookie, DjSessionEnv Off',
+      config => $OURS . "DjSessionEnv Off\n" },
+    { id => 'none_data', text => '  same, DjSessionEnv Data (Vary is sent)',
+      config => $OURS },
     { id => 'unknown', text => 'mod_djsession, unknown key',
       config => $OURS, sends => 'sessionid=' . 'k' x 32 },
     { id => 'lookup', text => 'mod_djsession, lookup, Data', seed => 'json',
       config => $OURS },
     { id => 'summary', text => '  same, DjSessionEnv Summary', seed => 'json',
-      config => $OURS . _in_root('DjSessionEnv Summary') },
+      config => $OURS . "DjSessionEnv Summary\n" },
     { id => 'quiet', text => '  same, DjSessionEnv Off', seed => 'json',
-      config => $OURS . _in_root('DjSessionEnv Off') },
+      config => $OURS . "DjSessionEnv Off\n" },
     { id => 'bare', text => '  same, DjSessionEncrypt Off', seed => 'json',
       config => $OURS . "DjSessionEncrypt Off\n" },
     { id => 'renew', text => '  same, renewed each time', seed => 'json',
-      config => $OURS . _in_root('DjSessionRenew EveryRequest') },
+      config => $OURS . "DjSessionRenew EveryRequest\n" },
 );
 
 # The cases that can run here: `site` lacks modules for the others.

@@ -17,7 +17,7 @@ sub new {
     $self->{modules} = _ask($apxs, 'LIBEXECDIR');
     $self->{httpd} = _ask($apxs, 'SBINDIR') . '/' . _ask($apxs, 'PROGNAME');
     $self->{httpd} = $arg{httpd} if $arg{httpd};
-    $self->{dir} = $arg{dir} || tempdir('djs-bench-XXXXXX', TMPDIR => 1,
+    $self->{dir} = $arg{dir} || tempdir('bench-sessions-XXXXXX', TMPDIR => 1,
                                         CLEANUP => 1);
     if ($> == 0) {
         ($self->{uid}, $self->{gid}) = (getpwnam 'nobody')[2, 3];

@@ -12,17 +12,15 @@ use Time::HiRes qw(sleep time);
 use constant LIFETIME => 10;
 
 my $POLICY = <<"CONF";
-<Location "/">
-    DjSessionCookieAge @{[ LIFETIME ]}s
-    DjSessionRenew 10%
-</Location>
+DjSessionCookieAge @{[ LIFETIME ]}s
+DjSessionRenew 10%
 CONF
 
 # Requests sent in a lifetime, those that wrote, and those that set a cookie.
 sub measure {
     my ($case) = @_;
     my $server = $case->server('writes', 'prefork', $POLICY);
-    DjsBench::Syscalls::start($server);
+DjsBench::Syscalls::start($server);
     my $client = DjsBench::Client->new(port => $server->{port},
                                        cookie => $case->cookie($server));
     my $begin = time;
