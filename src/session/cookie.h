@@ -12,14 +12,14 @@
 #include "base/status.h"
 #include "session/key.h"
 
-#define DJS_COOKIE_CANDIDATES 4            /* keys looked up at most */
-#define DJS_COOKIE_CONSIDERED (64 * 1024)  /* bytes of a header considered */
-#define DJS_COOKIE_MAX_AGE    34560000     /* seconds: 400 days, RFC 6265bis */
+#define DJS_COOKIE_CANDIDATES 4           /* keys looked up at most */
+#define DJS_COOKIE_CONSIDERED (64 * 1024) /* bytes of a header considered */
+#define DJS_COOKIE_MAX_AGE    34560000    /* seconds: 400 days, RFC 6265bis */
 
 /* The well-formed session keys that a request sent under our name. */
 typedef struct {
     djs_bytes_t keys[DJS_COOKIE_CANDIDATES]; /* distinct; borrow the header */
-    int count;    /* 0 to DJS_COOKIE_CANDIDATES */
+    int count;                               /* 0 to DJS_COOKIE_CANDIDATES */
     int too_many; /* more than that were sent: count is 0, look nothing up */
     int sent;     /* a cookie of our name came, whatever its value */
 } djs_candidates_t;
@@ -28,9 +28,11 @@ typedef struct {
 void djs_cookie_candidates(djs_candidates_t *out, djs_bytes_t header,
                            djs_bytes_t name);
 
-/* The header without our cookies, in `p`, every other byte of the remaining
- * cookies as it was; len 0 when nothing remains (then drop the header). The
- * input itself when there was nothing of ours. */
+/* The header without our cookies, in `p`, every byte of the other cookies as it
+ * was; len 0 when nothing remains (then drop the header). The input itself when
+ * there was nothing of ours. Reads all of a long header. Behind a `, ` that
+ * stands in the quoted value of another cookie only a well-formed key is ours:
+ * so `foo="a, N=b"` stays whole. */
 apr_status_t djs_cookie_hide(djs_bytes_t *out, djs_bytes_t header,
                              djs_bytes_t name, apr_pool_t *p);
 

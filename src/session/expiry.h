@@ -31,7 +31,9 @@ typedef struct {
 } djs_lifetime_t;
 
 /* Reads a normal JSON value of `_session_expiry` (NULL: absent). A float is
- * read as its whole seconds. DJS_EINVALID/DJS_ETYPE for anything else. */
+ * read as its whole seconds, an integer beyond 64 bits as the nearest one
+ * within. DJS_ETYPE for other types, DJS_EINVALID for what is no date, NaN and
+ * Infinity; `*out` is then as for an absent value. */
 apr_status_t djs_expiry_read(djs_expiry_t *out, const djs_bytes_t *value);
 
 /* The same as normal JSON, in `p`; `*out` has len 0 for DJS_EXPIRY_POLICY.
@@ -39,11 +41,13 @@ apr_status_t djs_expiry_read(djs_expiry_t *out, const djs_bytes_t *value);
 void djs_expiry_write(djs_bytes_t *out, const djs_expiry_t *expiry,
                       apr_pool_t *p);
 
-/* An ISO 8601 date with a time and Z or an offset ("2026-12-01T00:00:00Z",
- * fraction optional), or a date alone (midnight UTC). DJS_EINVALID otherwise. */
+/* An ISO 8601 date with a time and Z or an offset ("2026-12-01T00:00:00Z";
+ * seconds and their fraction optional), or a date alone (midnight UTC), in the
+ * years 1970 to 9999. DJS_EINVALID (and 0) otherwise. */
 apr_status_t djs_expiry_date_parse(apr_time_t *out, djs_bytes_t text);
 
-/* Django's get_expiry_age: whole seconds from `now`, floored; never overflows. */
+/* Django's get_expiry_age: whole seconds from `now`, floored; saturates instead
+ * of overflowing. */
 apr_int64_t djs_expiry_age(const djs_expiry_t *expiry,
                            const djs_lifetime_t *policy, apr_time_t now);
 

@@ -36,17 +36,18 @@ typedef struct {
 typedef struct {
     apr_pool_t *p;
     djs_state_e state;
-    char key[DJS_KEY_LEN + 1]; /* as Django's session_key; "" when none */
+    char key[DJS_KEY_LEN + 1];    /* as Django's session_key; "" when none */
     char loaded[DJS_KEY_LEN + 1]; /* key of the record that was loaded, set by
                                      session/commit; no method changes it */
-    int ring_index;            /* secret that its store key was found under */
-    djs_record_t record;       /* as loaded; body is the data */
+    int ring_index; /* secret that its store key was found under */
+    char store_key[DJS_STORE_KEY_LEN + 1]; /* and that store key */
+    djs_record_t record;                   /* as loaded; body is the data */
 
-    int accessed;   /* Django: somebody looked at the data */
-    int modified;   /* Django: there is something to save */
-    int flushed;    /* the loaded record, if any, must end */
-    int cycled;     /* the data moves to a new key */
-    int logged_in;  /* a login happened: record.authenticated becomes now */
+    int accessed;  /* Django: somebody looked at the data */
+    int modified;  /* Django: there is something to save */
+    int flushed;   /* the loaded record, if any, must end */
+    int cycled;    /* the data moves to a new key */
+    int logged_in; /* a login happened: record.authenticated becomes now */
     apr_array_header_t *changes; /* of djs_change_t, in order; after a flush
                                     only what came later */
 
@@ -126,8 +127,9 @@ apr_status_t djs_session_get_expiry_age(djs_session_t *s,
 apr_status_t djs_session_get_expiry_date(djs_session_t *s,
                                          const djs_lifetime_t *policy,
                                          apr_time_t now, apr_time_t *date);
-apr_status_t djs_session_get_expire_at_browser_close(
-    djs_session_t *s, const djs_lifetime_t *policy, int *yes);
+apr_status_t
+djs_session_get_expire_at_browser_close(djs_session_t *s,
+                                        const djs_lifetime_t *policy, int *yes);
 
 /* set_test_cookie, test_cookie_worked, delete_test_cookie. */
 apr_status_t djs_session_set_test_cookie(djs_session_t *s);

@@ -23,8 +23,8 @@ static djs_session_t *live(const char *body)
 {
     djs_session_init(&session, pool);
     session.state = DJS_STATE_LIVE;
-    strcpy(session.key, KEY);
-    strcpy(session.loaded, KEY);
+    memcpy(session.key, KEY, sizeof(KEY));
+    memcpy(session.loaded, KEY, sizeof(KEY));
     session.record.body = djs_bytes(body);
     return &session;
 }
