@@ -24,16 +24,15 @@ static int is_plain(djs_bytes_t text)
     return 1;
 }
 
-/* The value of a session key as text: strings as they are, everything else as
- * JSON; NULL when it is not there or can not be said. */
+/* The value of a session key (normal JSON) as text: strings as they are, all
+ * else as JSON; NULL when it is not there or can not be said. */
 static const char *value_of(const djs_session_t *s, const char *key,
                             apr_pool_t *p)
 {
-    djs_bytes_t quoted, value, text;
+    djs_bytes_t value, text;
 
-    if (s->state != DJS_STATE_LIVE || s->flushed ||
-        djs_json_quote(&quoted, djs_bytes(key), p) != APR_SUCCESS ||
-        !djs_json_find(&value, s->record.body, quoted)) {
+    if (s == NULL || s->state != DJS_STATE_LIVE ||
+        !djs_json_find(&value, s->record.body, djs_bytes(key))) {
         return NULL;
     }
     if (djs_json_kind(value) != DJS_JSON_STRING) {
@@ -47,7 +46,7 @@ static const char *value_of(const djs_session_t *s, const char *key,
 
 static void set_seconds(request_rec *r, const char *name, apr_time_t t)
 {
-    apr_table_setn(r->subprocess_env, name, apr_off_t_toa(r->pool, t));
+    apr_table_addn(r->subprocess_env, name, apr_off_t_toa(r->pool, t));
 }
 
 static void export_summary(request_rec *r, const djs_session_t *s,
@@ -56,27 +55,27 @@ static void export_summary(request_rec *r, const djs_session_t *s,
     const char *user = value_of(s, policy->user_key, r->pool);
 
     if (user != NULL) {
-        apr_table_setn(r->subprocess_env, "DJSESSION_USER", user);
+        apr_table_addn(r->subprocess_env, "DJSESSION_USER", user);
     }
-    apr_table_setn(r->subprocess_env, "DJSESSION_TAG", s->record.tag);
+    apr_table_addn(r->subprocess_env, "DJSESSION_TAG", s->record.tag);
     set_seconds(r, "DJSESSION_CREATED", apr_time_sec(s->record.created));
     set_seconds(r, "DJSESSION_EXPIRES", apr_time_sec(s->record.expires));
 }
 
-void djs_export_env(request_rec *r, const djs_request_t *ctx,
+void djs_export_env(request_rec *r, const djs_session_t *s,
                     const djs_policy_t *policy)
 {
-    const djs_session_t *s = &ctx->session;
+    djs_state_e state = s == NULL ? DJS_STATE_NONE : s->state;
     int i;
 
     if (policy->env != DJS_ENV_OFF) {
-        apr_table_setn(r->subprocess_env, "DJSESSION_STATE", states[s->state]);
-        if (s->state == DJS_STATE_LIVE) {
+        apr_table_addn(r->subprocess_env, "DJSESSION_STATE", states[state]);
+        if (state == DJS_STATE_LIVE) {
             export_summary(r, s, policy);
         }
     }
-    if (policy->env == DJS_ENV_DATA && s->state == DJS_STATE_LIVE) {
-        apr_table_setn(r->subprocess_env, "DJSESSION_DATA",
+    if (policy->env == DJS_ENV_DATA && state == DJS_STATE_LIVE) {
+        apr_table_addn(r->subprocess_env, "DJSESSION_DATA",
                        s->record.body.data);
     }
     for (i = 0; policy->exports != NULL && i < policy->exports->count; i += 2) {

@@ -28,12 +28,14 @@ static const char *take(request_rec *r, const char *name, apr_pool_t *p)
 {
     gather_t g = { p, NULL };
 
+    if (apr_table_get(r->headers_out, name) == NULL &&
+        apr_table_get(r->err_headers_out, name) == NULL) {
+        return NULL;
+    }
     apr_table_do(gather, &g, r->headers_out, name, NULL);
     apr_table_do(gather, &g, r->err_headers_out, name, NULL);
-    if (g.joined != NULL) {
-        apr_table_unset(r->headers_out, name);
-        apr_table_unset(r->err_headers_out, name);
-    }
+    apr_table_unset(r->headers_out, name);
+    apr_table_unset(r->err_headers_out, name);
     return g.joined;
 }
 
@@ -65,12 +67,13 @@ static int sort_out(void *baton, const char *key, const char *value)
 
 static int drop_from(apr_table_t *table, const char *name, apr_pool_t *p)
 {
-    cookies_t c = { NULL, djs_bytes(name), 0 };
+    cookies_t c = { NULL, { NULL, 0 }, 0 };
     int i;
 
     if (apr_table_get(table, "Set-Cookie") == NULL) {
         return 0;
     }
+    c.name = djs_bytes(name);
     c.others = apr_array_make(p, 4, sizeof(const char *));
     apr_table_do(sort_out, &c, table, "Set-Cookie", NULL);
     if (c.ours > 0) {
@@ -129,5 +132,8 @@ void djs_headers_vary(request_rec *r)
     else if (!ap_find_token(r->pool, vary, "Cookie")) {
         vary = apr_pstrcat(r->pool, vary, ", Cookie", NULL);
     }
-    apr_table_setn(r->err_headers_out, "Vary", vary);
+    /* Where there is no cookie to go with, the cheaper table will do. */
+    apr_table_setn(apr_is_empty_table(r->err_headers_out) ? r->headers_out
+                                                          : r->err_headers_out,
+                   "Vary", vary);
 }

@@ -22,13 +22,6 @@ int djs_hook_post_read_request(request_rec *r)
     return DECLINED;
 }
 
-/* Nonzero when what this location serves could depend on the session. */
-static int depends(const djs_policy_t *policy)
-{
-    return policy->env != DJS_ENV_OFF || policy->exports != NULL ||
-           policy->backend_updates == DJS_ON;
-}
-
 /* Answers 503 once; the error page that follows may then be served. */
 static int deny(request_rec *r, djs_request_t *ctx)
 {
@@ -57,13 +50,16 @@ int djs_hook_fixups(request_rec *r)
     if (!djs_server_in_use()) {
         return DECLINED;
     }
-    djs_scrub_headers(r);
-    djs_scrub_env(r);
+    djs_scrub_names(r);
     if (policy->enabled != DJS_ON) {
         return DECLINED;
     }
+    if (djs_request_is_plain(r, policy)) {
+        djs_export_env(r, NULL, policy);
+        return OK;
+    }
     ctx = djs_request_load(r);
-    ctx->depends |= depends(policy);
+    ctx->depends |= djs_request_depends(policy);
     if (policy->hide_cookie == DJS_ON) {
         djs_scrub_cookie(r, policy);
     }
@@ -71,7 +67,7 @@ int djs_hook_fixups(request_rec *r)
         policy->on_error == DJS_ERROR_DENY && deny(r, ctx)) {
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    djs_export_env(r, ctx, policy);
+    djs_export_env(r, &ctx->session, policy);
     if (apr_table_get(r->headers_in, "Upgrade") != NULL) {
         djs_output_renew(r, ctx); /* a tunnel never comes to our filter */
     }

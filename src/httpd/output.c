@@ -31,6 +31,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
                         const djs_policy_t *policy, const char *update)
 {
     const char *why = NULL;
+    djs_bytes_t user_key;
     apr_status_t rv;
 
     if (ctx->refused) {
@@ -40,8 +41,11 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
                       " send its users to https");
         return refuse_unavailable(r);
     }
-    rv = djs_update_apply(&ctx->session, djs_bytes(update), policy->user_key,
-                          &why, ctx->top->pool);
+    rv = djs_json_text(&user_key, djs_bytes(policy->user_key), r->pool);
+    if (rv == APR_SUCCESS) {
+        rv = djs_update_apply(&ctx->session, djs_bytes(update), user_key.data,
+                              &why, ctx->top->pool);
+    }
     if (rv == APR_SUCCESS) {
         return OK;
     }
@@ -175,13 +179,17 @@ static int before_first_byte(request_rec *r)
                       " taken out");
     }
     if (ctx == NULL) {
+        if (policy->enabled == DJS_ON && djs_request_depends(policy)) {
+            djs_headers_vary(r);
+        }
         return status;
     }
     if (status == OK && !ctx->committed && r->status < 500) {
         status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
     }
     ctx->committed = 1;
-    if (ctx->depends) {
+    if (ctx->depends ||
+        (policy->enabled == DJS_ON && djs_request_depends(policy))) {
         djs_headers_vary(r);
     }
     return status;

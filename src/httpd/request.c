@@ -147,6 +147,19 @@ static void look_up(request_rec *r, djs_request_t *ctx)
     }
 }
 
+int djs_request_depends(const djs_policy_t *policy)
+{
+    return policy->env != DJS_ENV_OFF || policy->exports != NULL ||
+           policy->backend_updates == DJS_ON;
+}
+
+int djs_request_is_plain(request_rec *r, const djs_policy_t *policy)
+{
+    return r->main == NULL && r->prev == NULL &&
+           policy->create == DJS_CREATE_ON_WRITE &&
+           apr_table_get(r->headers_in, "Cookie") == NULL;
+}
+
 static djs_request_t *make(request_rec *r, request_rec *top)
 {
     djs_request_t *ctx = apr_pcalloc(top->pool, sizeof *ctx);

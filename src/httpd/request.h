@@ -26,6 +26,14 @@ typedef struct {
     apr_interval_time_t spent; /* in the store so far */
 } djs_request_t;
 
+/* Nonzero when what a location with this policy serves could depend on the
+ * session: its environment, or what its programs do to it. */
+int djs_request_depends(const djs_policy_t *policy);
+
+/* Nonzero when the request brings no cookie and is no part of another one, so
+ * that there is nothing to load and nobody to share it with. */
+int djs_request_is_plain(request_rec *r, const djs_policy_t *policy);
+
 /* The session of `r`, loaded. Never NULL; the state says what came of it. */
 djs_request_t *djs_request_load(request_rec *r);
 

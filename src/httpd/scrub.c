@@ -108,7 +108,7 @@ void djs_scrub_trailers(request_rec *r)
     scrub_table(r->headers_in);
 }
 
-void djs_scrub_env(request_rec *r)
+static void scrub_env(request_rec *r)
 {
     const apr_array_header_t *vars = apr_table_elts(r->subprocess_env);
     int i = 0;
@@ -129,6 +129,12 @@ void djs_scrub_env(request_rec *r)
             i++;
         }
     }
+}
+
+void djs_scrub_names(request_rec *r)
+{
+    scrub_table(r->headers_in);
+    scrub_env(r);
 }
 
 void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy)

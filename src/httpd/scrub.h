@@ -17,8 +17,10 @@ void djs_scrub_headers(request_rec *r);
 /* The same in trailers, which come with the end of the body. */
 void djs_scrub_trailers(request_rec *r);
 
-/* DJSESSION_* and what internal redirects made of it (REDIRECT_DJSESSION_*). */
-void djs_scrub_env(request_rec *r);
+/* In fixups: such headers again, which .htaccess may have set by now, and the
+ * variables DJSESSION_* with what internal redirects make of them
+ * (REDIRECT_DJSESSION_*). */
+void djs_scrub_names(request_rec *r);
 
 /* Takes our cookie, and only ours, out of the Cookie header. */
 void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy);

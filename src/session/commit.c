@@ -42,6 +42,19 @@ static apr_status_t spot_find(spot_t *spot, const djs_place_t *place, int which,
     return rv;
 }
 
+/* The place that the session was loaded from: its name is known already. */
+static apr_status_t spot_reuse(spot_t *spot, const djs_place_t *place,
+                               const djs_session_t *s)
+{
+    if (s->store_key[0] == '\0') {
+        return spot_find(spot, place, s->ring_index, s->loaded);
+    }
+    memcpy(spot->store_key, s->store_key, sizeof spot->store_key);
+    spot->at.ns = place->ns;
+    spot->at.store_key = djs_bytes_of(spot->store_key, DJS_STORE_KEY_LEN);
+    return APR_SUCCESS;
+}
+
 /* Gets and opens what lies at `spot`. */
 static apr_status_t spot_read(djs_record_t *record, const spot_t *spot,
                               const djs_place_t *place, djs_call_t call,
@@ -86,6 +99,7 @@ static apr_status_t load_one(djs_session_t *s, found_t *found, const char *key,
             found->live++;
             s->record = record;
             s->ring_index = which;
+            memcpy(s->store_key, spot.store_key, sizeof s->store_key);
             memcpy(s->loaded, key, DJS_KEY_LEN);
             s->loaded[DJS_KEY_LEN] = '\0';
             return APR_SUCCESS;
@@ -224,6 +238,7 @@ static void settle(djs_session_t *s, const djs_record_t *record,
     s->parsed = s->modified = s->flushed = s->cycled = s->logged_in = 0;
     memset(&s->record, 0, sizeof s->record);
     s->key[0] = s->loaded[0] = '\0';
+    s->store_key[0] = '\0';
     s->state = DJS_STATE_NONE;
     if (record != NULL) {
         s->record = *record;
@@ -440,7 +455,8 @@ static apr_status_t save_existing(save_t *v, int renew_only)
         int which = (v->s->ring_index + i) % count;
         spot_t spot;
 
-        rv = spot_find(&spot, v->place, which, v->s->loaded);
+        rv = i == 0 ? spot_reuse(&spot, v->place, v->s)
+                    : spot_find(&spot, v->place, which, v->s->loaded);
         if (rv != APR_SUCCESS) {
             break;
         }

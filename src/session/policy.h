@@ -42,11 +42,11 @@ typedef struct {
     apr_int64_t https_only;
     apr_int64_t create;
     apr_int64_t env;
-    const djs_list_t *exports; /* session key, variable, session key, ... */
+    const djs_list_t *exports; /* key as normal JSON, variable, key, ... */
     apr_int64_t backend_updates;
     apr_int64_t hide_cookie;
     apr_int64_t cache_control;
-    const char *user_key;
+    const char *user_key; /* as normal JSON, with its quotes */
 } djs_policy_t;
 
 typedef struct {

@@ -8,6 +8,7 @@
 #include <apr_network_io.h>
 #include <apr_strings.h>
 #include "base/units.h"
+#include "codec/json.h"
 #include "session/cookie.h"
 #include "session/rows.h"
 
@@ -147,6 +148,24 @@ static const char *read_text(const djs_row_t *row, void *field, int argc,
                             row->min, row->max);
     }
     *(const char **)field = apr_pstrdup(p, argv[0]);
+    return NULL;
+}
+
+/* A session key, kept as normal JSON: so requests need not quote it. */
+static const char *read_key(const djs_row_t *row, void *field, int argc,
+                            const char *const *argv, apr_pool_t *p)
+{
+    const char *text;
+    const char *wrong = read_text(row, &text, argc, argv, p);
+    djs_bytes_t quoted;
+
+    if (wrong != NULL) {
+        return wrong;
+    }
+    if (djs_json_quote(&quoted, djs_bytes(text), p) != APR_SUCCESS) {
+        return "it must be UTF-8";
+    }
+    *(const char **)field = quoted.data;
     return NULL;
 }
 
@@ -344,8 +363,12 @@ static const char *read_export(const djs_row_t *row, void *field, int argc,
     const char **items =
         apr_pcalloc(p, ((apr_size_t)count + 2) * sizeof *items);
     const char *name = argc > 1 ? argv[1] : export_name(argv[0], p);
+    djs_bytes_t key;
 
     (void)row;
+    if (djs_json_quote(&key, djs_bytes(argv[0]), p) != APR_SUCCESS) {
+        return "the key must be UTF-8";
+    }
     if (name == NULL || !is_variable(name) || argv[0][0] == '\0') {
         return apr_psprintf(p,
                             "no variable can be made of \"%s\": give a NAME"
@@ -361,14 +384,14 @@ static const char *read_export(const djs_row_t *row, void *field, int argc,
     for (i = 0; i < count; i++) {
         items[i] = old->items[i];
         if (i % 2 == 1 && strcmp(old->items[i], name) == 0 &&
-            strcmp(old->items[i - 1], argv[0]) != 0) {
+            strcmp(old->items[i - 1], key.data) != 0) {
             return apr_psprintf(p,
-                                "%s is the variable of key \"%s\" already:"
+                                "%s is the variable of key %s already:"
                                 " choose another NAME",
                                 name, old->items[i - 1]);
         }
     }
-    items[count] = argv[0];
+    items[count] = key.data;
     items[count + 1] = name;
     *(const djs_list_t **)field = list_make(count + 2, items, p);
     return NULL;
@@ -378,6 +401,7 @@ static const djs_row_kind_t kind_choice = { read_choice, 1, 1, 1 };
 static const djs_row_kind_t kind_duration = { read_duration, 1, 1, 1 };
 static const djs_row_kind_t kind_size = { read_size, 1, 1, 1 };
 static const djs_row_kind_t kind_text = { read_text, 0, 1, 1 };
+static const djs_row_kind_t kind_key = { read_key, 0, 1, 1 };
 static const djs_row_kind_t kind_store = { read_store, 0, 1, 0 };
 static const djs_row_kind_t kind_files = { read_list, 0, 1, 16 };
 static const djs_row_kind_t kind_pair = { read_pair, 0, 2, 2 };

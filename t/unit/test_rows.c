@@ -158,7 +158,7 @@ static void every_default_is_legal_and_leaves_nothing_unset(void **state)
     djs_settings_default(&settings, pool);
     assert_int_equal(policy.enabled, DJS_OFF);
     assert_string_equal(policy.cookie_name, "sessionid");
-    assert_string_equal(policy.user_key, "_auth_user_id");
+    assert_string_equal(policy.user_key, "\"_auth_user_id\"");
     assert_int_equal(policy.cookie_age, APR_INT64_C(1209600000000));
     assert_int_equal(policy.secure, DJS_SECURE_AUTO);
     assert_int_equal(policy.hide_cookie, DJS_ON);
