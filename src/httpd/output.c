@@ -178,19 +178,18 @@ static int before_first_byte(request_rec *r)
                       "DJS212: a program's own Set-Cookie of our name was"
                       " taken out");
     }
-    if (ctx == NULL) {
-        if (policy->enabled == DJS_ON && djs_request_depends(policy)) {
-            djs_headers_vary(r);
-        }
-        return status;
-    }
-    if (status == OK && !ctx->committed && r->status < 500) {
+    if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {
         status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
     }
-    ctx->committed = 1;
-    if (ctx->depends ||
+    if (ctx != NULL) {
+        ctx->committed = 1;
+    }
+    if ((ctx != NULL && ctx->depends) ||
         (policy->enabled == DJS_ON && djs_request_depends(policy))) {
         djs_headers_vary(r);
+        /* With the cookie hidden, a cache in this httpd could not tell the
+         * visitors apart: it would file one's page under "no cookie". */
+        r->no_cache = policy->hide_cookie == DJS_ON ? 1 : r->no_cache;
     }
     return status;
 }

@@ -160,6 +160,18 @@ int djs_request_is_plain(request_rec *r, const djs_policy_t *policy)
            apr_table_get(r->headers_in, "Cookie") == NULL;
 }
 
+static void read_cookies(request_rec *r, djs_request_t *ctx, djs_bytes_t header)
+{
+    djs_cookie_candidates(&ctx->candidates, header,
+                          djs_bytes(ctx->policy->cookie_name));
+    if (header.len > DJS_COOKIE_CONSIDERED) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS214: of a Cookie header of %" APR_SIZE_T_FMT
+                      " bytes only the first %d were considered",
+                      header.len, DJS_COOKIE_CONSIDERED);
+    }
+}
+
 static djs_request_t *make(request_rec *r, request_rec *top)
 {
     djs_request_t *ctx = apr_pcalloc(top->pool, sizeof *ctx);
@@ -173,8 +185,7 @@ static djs_request_t *make(request_rec *r, request_rec *top)
     djs_session_init(&ctx->session, top->pool);
     ap_set_module_config(top->request_config, &djsession_module, ctx);
     if (header != NULL && !ctx->refused) {
-        djs_cookie_candidates(&ctx->candidates, djs_bytes(header),
-                              djs_bytes(ctx->policy->cookie_name));
+        read_cookies(r, ctx, djs_bytes(header));
     }
     if (ctx->candidates.count > 0) {
         look_up(r, ctx);

@@ -178,6 +178,9 @@ static apr_status_t stamp(djs_record_t *record, const djs_bytes_t *expiry,
     record->flags |= own.how == DJS_EXPIRY_DATE ? DJS_RECORD_FIXED : 0;
     record->saved = now;
     record->expires = djs_expiry_deadline(&own, lifetime, now);
+    if (record->expires < 1) {
+        record->expires = 1; /* long ago: dead at once, as any past moment */
+    }
     record->age = record->expires > now ? record->expires - now : 0;
     record->version++;
     if (v->s->logged_in) {

@@ -83,6 +83,8 @@ sub reply ($client, $body, $head) {
         . "Content-Type: text/plain\r\n"
         . join('', map { "$_\r\n" } @lines) . "\r\n"
         . ($status == 304 ? '' : $body);
+    shutdown $client, 1;
+    while (sysread $client, my $more, 65536) { }
     close $client;
     return;
 }

@@ -381,8 +381,8 @@ sub workers ($s) {
     my %names = map { $_ => slurp("/proc/$_/cmdline") } $s->children;
     my ($parent) = slurp("/proc/$s->{pid}/cmdline");
     my @same = grep { $names{$_} eq $parent } keys %names;
-    return sort { $a <=> $b } @same if $s->{mpm} eq 'prefork';
-    return sort { $a <=> $b } grep { threads($_) > 1 } @same;
+    @same = grep { threads($_) > 1 } @same if $s->{mpm} ne 'prefork';
+    return @same;
 }
 
 sub threads ($pid) {
