@@ -33,6 +33,14 @@ static int deny(request_rec *r, djs_request_t *ctx)
     return 1;
 }
 
+/* A tunnel's response never comes to our filter. */
+static int wants_tunnel(request_rec *r)
+{
+    const char *upgrade = apr_table_get(r->headers_in, "Upgrade");
+
+    return upgrade != NULL && ap_strcasestr(upgrade, "websocket") != NULL;
+}
+
 /*
  * fixups - last stop before the handler: attach the visitor's session, so that
  * handler, filters and subrequests all look at one and the same object.
@@ -68,8 +76,8 @@ int djs_hook_fixups(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     djs_export_env(r, &ctx->session, policy);
-    if (apr_table_get(r->headers_in, "Upgrade") != NULL) {
-        djs_output_renew(r, ctx); /* a tunnel never comes to our filter */
+    if (wants_tunnel(r)) {
+        djs_output_renew(r, ctx);
     }
     return OK;
 }

@@ -143,6 +143,9 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
     apr_status_t rv;
 
     if (!djs_request_due(ctx, policy)) {
+        if (ctx->early.did == DJS_DID_RENEW) {
+            djs_headers_cookie(r, ctx, policy, &ctx->early);
+        }
         return OK;
     }
     rv = djs_request_save(&saved, ctx, policy);
@@ -283,11 +286,9 @@ int djs_output_redirected(request_rec *r)
 
 void djs_output_renew(request_rec *r, djs_request_t *ctx)
 {
-    djs_saved_t saved;
-
     if (only_renewal(&ctx->session) && djs_request_due(ctx, ctx->policy) &&
-        djs_request_save(&saved, ctx, ctx->policy) == APR_SUCCESS) {
-        log_saved(r, &saved);
+        djs_request_save(&ctx->early, ctx, ctx->policy) == APR_SUCCESS) {
+        log_saved(r, &ctx->early);
     }
 }
 

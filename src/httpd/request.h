@@ -24,6 +24,7 @@ typedef struct {
     int depends;   /* what the client gets may depend on the session */
     int committed; /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
+    djs_saved_t early; /* a renewal done before the handler, cookie not sent */
 } djs_request_t;
 
 /* Nonzero when what a location with this policy serves could depend on the

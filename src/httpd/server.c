@@ -357,9 +357,17 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
 
 /* ------------------------------------------------------------ building */
 
-/* The place of the defaults is made when it is missing; its parent is not. */
-static void make_statedir(void)
+/* The place of the defaults is made when one of them is used and it is not
+ * there; its parent is not. */
+static void make_statedir(const djs_settings_t *settings)
 {
+    const char *secret = djs_row_find("DjSessionSecretFile")->preset;
+    const char *store = djs_row_find("DjSessionStore")->preset;
+
+    if (strcmp(settings->store->items[0], store) != 0 &&
+        strcmp(settings->secret_files->items[0], secret) != 0) {
+        return;
+    }
     if (mkdir(DJS_STATEDIR, 0755) == 0) {
         (void)chmod(DJS_STATEDIR, 0755);
     }
@@ -482,7 +490,7 @@ static const char *build_host(djs_host_t *host, server_rec *s, apr_pool_t *p)
     const djs_settings_t *settings = &host->settings;
     const char *wrong;
 
-    make_statedir();
+    make_statedir(settings);
     wrong = build_ring(host, p);
     if (wrong != NULL) {
         return apr_pstrcat(p, "DjSessionSecretFile: ", wrong, NULL);
