@@ -111,6 +111,21 @@ static apr_status_t record(djs_session_t *s, djs_change_e what, djs_bytes_t key,
     return APR_SUCCESS;
 }
 
+/* Nonzero when `value` is not nested too deep to be a member of the data: what
+ * is saved must be readable again. */
+static int fits_inside(djs_bytes_t value, apr_pool_t *p)
+{
+    djs_bytes_t ignored;
+    const char *outer;
+
+    if (value.data[0] != '[' && value.data[0] != '{') {
+        return 1;
+    }
+    outer = apr_psprintf(p, "[%.*s]", (int)value.len, value.data);
+    return djs_json_normal(&ignored, NULL, djs_bytes_of(outer, value.len + 2),
+                           value.len + 2, p) == APR_SUCCESS;
+}
+
 /* Any JSON, made normal. A character takes at most six bytes then; how much
  * data a session may hold is decided when it is saved. */
 static apr_status_t normal_value(djs_bytes_t *out, djs_bytes_t text,
@@ -188,6 +203,9 @@ apr_status_t djs_session_set(djs_session_t *s, djs_bytes_t key,
 
     if (rv == APR_SUCCESS) {
         rv = normal_value(&normal, value, s->p);
+    }
+    if (rv == APR_SUCCESS && !fits_inside(normal, s->p)) {
+        rv = DJS_EINVALID;
     }
     if (rv == APR_SUCCESS) {
         rv = record(s, DJS_CHANGE_SET, name, normal);

@@ -82,7 +82,8 @@ apr_status_t djs_session_replay(djs_json_object_t *data,
 apr_status_t djs_session_get(djs_session_t *s, djs_bytes_t key,
                              const djs_bytes_t **value);
 apr_status_t djs_session_has_key(djs_session_t *s, djs_bytes_t key, int *has);
-/* `value` is any JSON; it is made normal. DJS_EINVALID when it is none. */
+/* `value` is any JSON; it is made normal. DJS_EINVALID when it is none, or too
+ * deep to lie in an object that djs_json_object_read reads. */
 apr_status_t djs_session_set(djs_session_t *s, djs_bytes_t key,
                              djs_bytes_t value);
 apr_status_t djs_session_set_text(djs_session_t *s, djs_bytes_t key,

@@ -294,6 +294,28 @@ static void values_of_any_kind_and_size_go_in_and_out(void **state)
     }
 }
 
+/* H01: a value may be as deep as the data that holds it can be read again, and
+ * no deeper: otherwise the next request finds an unreadable session. */
+static void what_is_set_can_be_read_again(void **state)
+{
+    char deep[2 * DJS_JSON_DEPTH + 1];
+    djs_session_t *s = anonymous();
+    djs_json_object_t again;
+    djs_bytes_t text;
+
+    (void)state;
+    for (int depth = DJS_JSON_DEPTH - 1; depth <= DJS_JSON_DEPTH; depth++) {
+        memset(deep, '[', (size_t)depth);
+        memset(deep + depth, ']', (size_t)depth);
+        assert_int_equal(
+            djs_session_set(s, b("a"), djs_bytes_of(deep, (size_t)depth * 2)),
+            depth < DJS_JSON_DEPTH ? APR_SUCCESS : DJS_EINVALID);
+    }
+    assert_int_equal(djs_json_object_write(&text, &s->data, 65536, pool), 0);
+    assert_int_equal(djs_json_object_read(&again, text, pool), APR_SUCCESS);
+    assert_int_equal(again.count, 1);
+}
+
 /* What pop returns outlives whatever is done next. */
 static void pop_returns_the_value_for_good(void **state)
 {
@@ -344,6 +366,7 @@ int main(void)
         cmocka_unit_test(getters_answer),
         cmocka_unit_test(what_is_no_value_is_refused),
         cmocka_unit_test(values_of_any_kind_and_size_go_in_and_out),
+        cmocka_unit_test(what_is_set_can_be_read_again),
         cmocka_unit_test(pop_returns_the_value_for_good),
         cmocka_unit_test(setdefault_tells_what_is_there_now),
         cmocka_unit_test(increments_add_up),
