@@ -24,9 +24,9 @@
  * block behind the end the file had when it was opened, and a value in several
  * chunks is several stores. 4 MiB have a bit for every split of 25 levels. */
 static const djs_dbm_type_t types[] = {
-    { "sdbm", { ".dir", ".pag", NULL }, 336, 67041, 4 * 1024 * 1024, 0 },
-    { "gdbm", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 0 },
-    { "db", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 1 }
+    { "sdbm", { ".dir", ".pag", NULL }, 336, 67041, 4 * 1024 * 1024, 0, 1 },
+    { "gdbm", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 0, 0 },
+    { "db", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 1, 0 }
 };
 
 const djs_dbm_type_t *djs_dbm_type(const char *name)
@@ -135,7 +135,7 @@ static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
     for (int i = 0; i < dbm->shards * DJS_COPIES; i++) {
         dbm->names[i] =
             apr_psprintf(pchild, "%s/%03x.%c", dbm->path,
-                         (unsigned)i / DJS_COPIES, "abc"[i % DJS_COPIES]);
+                         (unsigned)i / DJS_COPIES, "abcd"[i % DJS_COPIES]);
     }
     rv =
         djs_lock_open(&dbm->lock, apr_pstrcat(pchild, dbm->path, "/lock", NULL),

@@ -16,8 +16,9 @@
 #define DJS_DBM_SHARDS_MAX 1024 /* three hexadecimal digits name a shard */
 #define DJS_DBM_VALUE_MAX  (1024 * 1024) /* gdbm and db */
 
-/* The files of a shard: two equal copies, and a place to build a smaller one */
-enum { DJS_COPY_A, DJS_COPY_B, DJS_COPY_BUILD, DJS_COPIES };
+/* The files of a shard: two equal copies, and for the sweep a place to build a
+ * smaller one and a draft to build it from. */
+enum { DJS_COPY_A, DJS_COPY_B, DJS_COPY_BUILD, DJS_COPY_DRAFT, DJS_COPIES };
 
 /* What differs between the kinds of DBM. */
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
     apr_size_t value_max;  /* longest value of a session */
     apr_off_t presize;     /* of the first file when it is made */
     int silent;            /* errors in closing are not reported */
+    int pages;             /* of 1024 bytes, as dbm_pages reads them */
 } djs_dbm_type_t;
 
 typedef struct {

@@ -25,6 +25,15 @@ int djs_compact_wanted(const djs_dbm_t *dbm, int shard, apr_uint64_t live)
            size / 1024 > 2 * (apr_uint64_t)djs_lock_settled(dbm->lock, shard);
 }
 
+void djs_sweep_note(djs_sweep_t *did, apr_time_t since)
+{
+    apr_interval_time_t held = djs_clock_steady() - since;
+
+    if (held > did->longest_hold) {
+        did->longest_hold = held;
+    }
+}
+
 static apr_status_t store_all(const djs_dbm_t *dbm, const char *name,
                               const djs_scan_t *scan)
 {
@@ -104,7 +113,7 @@ static apr_status_t put_in_place(djs_dbm_t *dbm, int shard, uint32_t changes,
                                  djs_sweep_t *did, djs_call_t call,
                                  apr_pool_t *pool)
 {
-    apr_time_t since, held;
+    apr_time_t since;
     djs_pair_t pair;
     apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
 
@@ -123,9 +132,50 @@ static apr_status_t put_in_place(djs_dbm_t *dbm, int shard, uint32_t changes,
         }
     }
     djs_pair_leave(&pair);
-    held = djs_clock_steady() - since;
-    if (held > did->longest_hold) {
-        did->longest_hold = held;
+    djs_sweep_note(did, since);
+    return rv;
+}
+
+/* Under the lock for as long as a copy takes; the copy is then read at
+ * leisure. */
+static apr_status_t make_draft(uint32_t *changes, djs_dbm_t *dbm, int shard,
+                               djs_sweep_t *did, djs_call_t call,
+                               apr_pool_t *pool)
+{
+    apr_time_t since;
+    djs_pair_t pair;
+    apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    since = djs_clock_steady();
+    *changes = pair.slot->s.changes;
+    rv = pair.why;
+    if (rv == APR_SUCCESS) {
+        rv = djs_copy_over(dbm->type, pair.copy[DJS_COPY_DRAFT],
+                           pair.copy[DJS_COPY_A]);
+    }
+    djs_pair_leave(&pair);
+    djs_sweep_note(did, since);
+    return djs_pair_status(dbm, rv);
+}
+
+static apr_status_t read_draft(djs_scan_t *scan, apr_size_t *live,
+                               djs_dbm_t *dbm, int shard, apr_pool_t *pool)
+{
+    djs_pair_t draft;
+    apr_status_t rv;
+
+    memset(&draft, 0, sizeof(draft));
+    draft.dbm = dbm;
+    draft.copy = dbm->names + shard * DJS_COPIES;
+    draft.pool = pool;
+    draft.good = DJS_COPY_DRAFT;
+    rv = djs_scan_shard(scan, &draft, 1, pool);
+    *live = 0;
+    for (int i = 0; rv == APR_SUCCESS && i < scan->chunks->nelts; i++) {
+        *live += APR_ARRAY_IDX(scan->chunks, i, djs_scan_chunk_t).size;
     }
     return rv;
 }
@@ -134,33 +184,27 @@ apr_status_t djs_compact_shard(djs_dbm_t *dbm, int shard, djs_sweep_t *did,
                                djs_call_t call, apr_pool_t *pool)
 {
     const char *name = copy_name(dbm, shard, DJS_COPY_BUILD);
-    apr_size_t live = 0;
-    apr_time_t since;
-    uint32_t changes;
+    const char *draft = copy_name(dbm, shard, DJS_COPY_DRAFT);
+    apr_uint64_t size =
+        djs_copy_allocated(dbm->type, copy_name(dbm, shard, DJS_COPY_A));
+    apr_size_t live;
+    uint32_t changes = 0;
     djs_scan_t scan;
-    djs_pair_t pair;
-    apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
+    apr_status_t rv = djs_pair_room(dbm, size + 1);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = make_draft(&changes, dbm, shard, did, call, pool);
     }
-    since = djs_clock_steady();
-    changes = pair.slot->s.changes;
-    rv = djs_scan_shard(&scan, &pair, 1, pool);
-    djs_pair_leave(&pair);
-    if (djs_clock_steady() - since > did->longest_hold) {
-        did->longest_hold = djs_clock_steady() - since;
+    if (rv == APR_SUCCESS) {
+        rv = read_draft(&scan, &live, dbm, shard, pool);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = build(dbm, name, &scan, live);
     }
-    for (int i = 0; i < scan.chunks->nelts; i++) {
-        live += APR_ARRAY_IDX(scan.chunks, i, djs_scan_chunk_t).size;
-    }
-    rv = build(dbm, name, &scan, live);
     if (rv == APR_SUCCESS) {
         rv = put_in_place(dbm, shard, changes, did, call, pool);
     }
+    djs_copy_remove(dbm->type, draft);
     djs_copy_remove(dbm->type, name);
     return rv;
 }

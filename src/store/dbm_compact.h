@@ -9,6 +9,9 @@
  * and more than they did right after they were rewritten last. */
 int djs_compact_wanted(const djs_dbm_t *dbm, int shard, apr_uint64_t live);
 
+/* Notes how long the lock was held that was taken at `since`. */
+void djs_sweep_note(djs_sweep_t *did, apr_time_t since);
+
 /* Rewrites the shard: the new file is built without the lock, and takes the
  * place of both copies only if nothing was written meanwhile. Otherwise the
  * next sweep tries again. APR_SUCCESS in both cases. */

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <apr_strings.h>
 #include "base/status.h"
+#include "store/dbm_pages.h"
 #include "store/dbm_scan.h"
 #include "store/store.h"
 
@@ -15,6 +16,9 @@ static apr_status_t scan_chunk(djs_bytes_t name, djs_bytes_t val, void *baton)
         return APR_SUCCESS; /* not ours */
     }
     chunk = apr_array_push(scan->chunks);
+    if (scan->borrowed) {
+        name.data = apr_pmemdup(scan->pool, name.data, name.len);
+    }
     chunk->name = name;
     chunk->key = djs_bytes_of(name.data, name.len - 1);
     chunk->chunk = (unsigned char)name.data[name.len - 1];
@@ -48,16 +52,36 @@ static void make_index(djs_scan_t *scan)
     }
 }
 
+static void scan_init(djs_scan_t *scan, int values, int borrowed,
+                      apr_pool_t *pool)
+{
+    scan->chunks = apr_array_make(pool, 256, sizeof(djs_scan_chunk_t));
+    scan->index = apr_hash_make(pool);
+    scan->values = values;
+    scan->borrowed = borrowed;
+    scan->pool = pool;
+}
+
 apr_status_t djs_scan_shard(djs_scan_t *scan, djs_pair_t *pair, int values,
                             apr_pool_t *pool)
 {
     apr_status_t rv;
 
-    scan->chunks = apr_array_make(pool, 256, sizeof(djs_scan_chunk_t));
-    scan->index = apr_hash_make(pool);
-    scan->values = values;
-    scan->pool = pool;
+    scan_init(scan, values, 0, pool);
     rv = djs_pair_walk(pair, ~(apr_uint64_t)0, scan_chunk, scan);
+    if (rv == APR_SUCCESS) {
+        make_index(scan);
+    }
+    return rv;
+}
+
+apr_status_t djs_scan_pages(djs_scan_t *scan, const char *path,
+                            apr_pool_t *pool)
+{
+    apr_status_t rv;
+
+    scan_init(scan, 0, 1, pool);
+    rv = djs_pages_walk(path, scan_chunk, scan);
     if (rv == APR_SUCCESS) {
         make_index(scan);
     }

@@ -21,13 +21,19 @@ typedef struct {
 typedef struct {
     apr_array_header_t *chunks; /* of djs_scan_chunk_t */
     apr_hash_t *index;          /* by name */
-    int values;
+    int values;                 /* chunks are copied, not only looked at */
+    int borrowed;               /* names must be copied too */
     apr_pool_t *pool;
 } djs_scan_t;
 
 /* Copies what the good copy of the entered shard holds to `pool`, with the
  * chunks' bytes or (values 0) only their heads. DJS_EABSENT: no files. */
 apr_status_t djs_scan_shard(djs_scan_t *scan, djs_pair_t *pair, int values,
+                            apr_pool_t *pool);
+
+/* The same without values and without a lock: hints. Only for a type that has
+ * pages. */
+apr_status_t djs_scan_pages(djs_scan_t *scan, const char *path,
                             apr_pool_t *pool);
 
 /* That chunk of that record, or NULL. */

@@ -84,15 +84,6 @@ static apr_status_t remove_batch(djs_pair_t *pair, void *baton)
     return APR_SUCCESS;
 }
 
-static void note_hold(djs_sweep_t *did, apr_time_t since)
-{
-    apr_interval_time_t held = djs_clock_steady() - since;
-
-    if (held > did->longest_hold) {
-        did->longest_hold = held;
-    }
-}
-
 /* Removes the victims, letting go of the lock between batches. APR_EAGAIN when
  * the call's time is over first. */
 static apr_status_t remove_all(djs_dbm_t *dbm, int shard,
@@ -119,7 +110,7 @@ static apr_status_t remove_all(djs_dbm_t *dbm, int shard,
         if (rv == APR_SUCCESS) {
             rv = djs_pair_write(&pair, 0, 0, remove_batch, NULL, &batch);
             djs_pair_leave(&pair);
-            note_hold(did, since);
+            djs_sweep_note(did, since);
         }
         if (rv == APR_SUCCESS) {
             did->removed += batch.removed;
@@ -160,23 +151,38 @@ static apr_array_header_t *find_victims(apr_uint64_t *live,
     return victims;
 }
 
+/* What the shard holds: from its pages without the lock, or through the library
+ * under it. */
+static apr_status_t look(djs_scan_t *scan, djs_dbm_t *dbm, int shard,
+                         djs_sweep_t *did, djs_call_t call, apr_pool_t *pool)
+{
+    const char *name = dbm->names[shard * DJS_COPIES + DJS_COPY_A];
+    djs_pair_t pair;
+    apr_time_t since;
+    apr_status_t rv;
+
+    if (dbm->type->pages) {
+        return djs_scan_pages(scan, apr_pstrcat(pool, name, ".pag", NULL),
+                              pool);
+    }
+    rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
+    if (rv == APR_SUCCESS) {
+        since = djs_clock_steady();
+        rv = djs_scan_shard(scan, &pair, 0, pool);
+        djs_pair_leave(&pair);
+        djs_sweep_note(did, since);
+    }
+    return rv;
+}
+
 static apr_status_t sweep_shard(djs_dbm_t *dbm, int shard, djs_sweep_t *did,
                                 djs_call_t call, apr_pool_t *pool)
 {
     apr_array_header_t *victims;
     apr_uint64_t live;
     djs_scan_t scan;
-    djs_pair_t pair;
-    apr_time_t since;
-    apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
+    apr_status_t rv = look(&scan, dbm, shard, did, call, pool);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    since = djs_clock_steady();
-    rv = djs_scan_shard(&scan, &pair, 0, pool);
-    djs_pair_leave(&pair);
-    note_hold(did, since);
     if (rv != APR_SUCCESS) {
         return rv;
     }
