@@ -15,7 +15,7 @@ use DjSession::Server;
 our @EXPORT = (
     @Test::More::EXPORT,
     qw(server backend refused started parallel json some_key
-        KEY live_data)
+        KEY live_data counter_pages counted)
 );
 
 # A well-formed session key, as a regular expression.
@@ -80,6 +80,24 @@ sub parallel ($n, $code) {
         waitpid $pid, 0;
         $said // '';
     } @pipes;
+}
+
+# Configuration of static pages that do what programs do, for tests of load:
+# /count adds 1 to `n`; every answer tells the data in X-Data.
+sub counter_pages () {
+    return <<'END';
+Header always set X-Data "%{DJSESSION_DATA}e" env=DJSESSION_DATA
+<Location /count>
+  Header set X-DjSession-Update '{"incr":{"n":1}}'
+</Location>
+END
+}
+
+# The counter of a visitor, as such a page tells it; undef without a session.
+sub counted ($browser) {
+    my $r = $browser->get('/index.html');
+    my ($n) = ($r->header('X-Data') // '') =~ /"n":(\d+)/;
+    return $n;
 }
 
 # The session data of a key, asked for by a visitor of its own.

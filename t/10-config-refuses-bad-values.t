@@ -1,0 +1,161 @@
+# A value out of range, a contradiction or a typing error stops start-up with
+# a sentence that names the directive and its legal values.
+# MPMs: event
+use v5.36;
+use lib 't/lib';
+use DjSession::Test;
+
+my $TIME = qr/2w|30m|12h|500ms|second|duration/i;
+my $SIZE = qr/64k|1m|byte|size/i;
+my $FLAG = qr/Off.{1,5}On|On.{1,5}Off/;
+
+# directive, arguments that are refused, what the sentence offers instead
+my @rows = (
+    [DjSession                     => $FLAG, 'Maybe', '1', '""'],
+    [DjSessionCookieAge            => $TIME, '-1', '0', '300x', '1e9', '""',
+        '9223372036854775808', '2w2w', '"1 h"', '1000000d', '+5'],
+    [DjSessionStoreTimeout         => $TIME, '0', '-1', '500sm', '1e3'],
+    [DjSessionSweep                => $TIME, '0', '-5m', 'often'],
+    [DjSessionMaxSize              => $SIZE, '0', '-1', '64kk', '1e6', '""',
+        '9223372036854775808', '64 k'],
+    [DjSessionRenew                => qr/EveryRequest/,
+        'Sometimes', '0%', '101%', '-1%', '%', '10%%', '0', '""'],
+    [DjSessionOnStoreError         => qr/Deny.*Anonymous/s, 'Ignore', 'On'],
+    [DjSessionEncrypt              => $FLAG, 'AES'],
+    [DjSessionCookieSecure         => qr/Auto/s, 'Yes'],
+    [DjSessionCookieHttpOnly       => $FLAG, 'Yes'],
+    [DjSessionCookieSameSite       => qr/Lax.*Strict.*None/s, 'Loose', '""'],
+    [DjSessionCookiePartitioned    => $FLAG, 'Yes'],
+    [DjSessionExpireAtBrowserClose => $FLAG, 'Yes'],
+    [DjSessionHTTPSOnly            => $FLAG, 'Yes'],
+    [DjSessionCreate               => qr/OnWrite.*Always/s, 'Never'],
+    [DjSessionEnv                  => qr/Off.*Summary.*Data/s, 'All'],
+    [DjSessionBackendUpdates       => $FLAG, 'Yes'],
+    [DjSessionHideCookie           => $FLAG, 'Yes'],
+    [DjSessionCacheControl         => $FLAG, 'Yes'],
+    [DjSessionTrustedProxy         => qr/address/i, 'nowhere', '10.0.0.0/99'],
+    [DjSessionProxyTLSHeader       => qr/./, 'OnlyAName', '"a b" https'],
+    [DjSessionExport               => qr/./, '""', 'cart a=b', 'cart "a b"'],
+    [DjSessionUserKey              => qr/./, '""'],
+    [DjSessionNamespace            => qr/./, '""'],
+);
+for my $row (@rows) {
+    my ($directive, $offer, @values) = @$row;
+    for my $value (@values) {
+        refused("E26: $directive $value", qr/$directive.*$offer/s,
+            base => '', conf => "$directive $value\n");
+    }
+}
+
+# The cookie's name and attributes.
+my $long = 'n' x 4096;
+my %cookie = (
+    'B06: a name with ='             => 'DjSessionCookieName a=b',
+    'B06: a name with ;'             => 'DjSessionCookieName "a;b"',
+    'B06: a name with a blank'       => 'DjSessionCookieName "a b"',
+    'B06: a name with a quote'       => q(DjSessionCookieName 'a"b'),
+    'B06: an empty name'             => 'DjSessionCookieName ""',
+    'B06: a name of 4 KB'            => "DjSessionCookieName $long",
+    'B05: a path with ;'             => 'DjSessionCookiePath "/a;b"',
+    'B05: a path without a slash'    => 'DjSessionCookiePath a',
+    'B05: a path with a control'     => "DjSessionCookiePath \"/a\x01b\"",
+    'B05: a path outside ASCII'      => "DjSessionCookiePath \"/\xc3\xa9\"",
+    'B05: a path of 1100 bytes'      => 'DjSessionCookiePath /' . 'p' x 1100,
+    'B05: a domain with ;'           => 'DjSessionCookieDomain "a.b;c"',
+    'B05: a domain with a comma'     => 'DjSessionCookieDomain "a.b,c.d"',
+    'B05: a domain with a blank'     => 'DjSessionCookieDomain "a b"',
+    'B05: an empty domain'           => 'DjSessionCookieDomain ""',
+    'B05: a domain outside ASCII'    => "DjSessionCookieDomain \"\xc3\xa9.eu\"",
+    'B04: SameSite None, Secure Off' =>
+        "DjSessionCookieSameSite None\nDjSessionCookieSecure Off",
+    'B04: Partitioned, Secure Off'   =>
+        "DjSessionCookiePartitioned On\nDjSessionCookieSecure Off",
+);
+for my $why (sort keys %cookie) {
+    refused("$why", qr/DjSessionCookie|cookie/i,
+        base => '', conf => "DjSession On\n$cookie{$why}\n");
+}
+
+# What browsers demand of a prefix, in any case of its letters.
+my $secure = "DjSessionCookieSecure On\n";
+for my $prefix (qw(__Host- __HOST- __host- __Host-Http-)) {
+    my $name = "DjSession On\nDjSessionCookieName ${prefix}sid\n";
+    my @bad = ("DjSessionCookieSecure Off", "$secure DjSessionCookiePath /app",
+        "$secure DjSessionCookieDomain example.org");
+    refused("B03: $prefix with $_", qr/\Q$prefix\E|__Host-/i, base => '',
+        conf => "$name$_\n") for @bad;
+}
+for my $prefix (qw(__Secure- __SECURE- __Http-)) {
+    refused("B03: $prefix without Secure", qr/Secure/, base => '',
+        conf => "DjSession On\nDjSessionCookieName ${prefix}sid\n"
+            . "DjSessionCookieSecure Off\n");
+}
+for my $prefix (qw(__Http- __Host-Http-)) {
+    refused("B03: $prefix without HttpOnly", qr/HttpOnly/, base => '',
+        conf => "DjSession On\nDjSessionCookieName ${prefix}sid\n"
+            . "${secure}DjSessionCookieHttpOnly Off\n");
+}
+
+# A contradiction is one also where its halves stand in different places.
+refused('B03: the prefix in the server, Path in its host', qr/path/i,
+    global => "DjSessionCookieName __Host-sid\nDjSessionCookieSecure On\n",
+    base => '', conf => "DjSession On\nDjSessionCookiePath /app\n");
+started('B03: Secure in the host, the prefix in a location',
+    conf => "${secure}<Location /x>\nDjSessionCookieName __Host-sid\n"
+        . "</Location>\n");
+
+# The store.
+my %store = (
+    'a kind that is not there'      => 'DjSessionStore tape:/x',
+    'memcache, which is not built'  => 'DjSessionStore memcache:127.0.0.1:1',
+    'a Django store, not built'     => 'DjSessionStore django-file:/tmp/x',
+    'no kind at all'                => 'DjSessionStore /tmp/x',
+    'an unknown type'    => 'DjSessionStore dbm:@STATE@/store type=ndbm',
+    'an unknown option'  => 'DjSessionStore dbm:@STATE@/store colour=red',
+    'shards=0'           => 'DjSessionStore dbm:@STATE@/store shards=0',
+    'shards=-1'          => 'DjSessionStore dbm:@STATE@/store shards=-1',
+    'shards=many'        => 'DjSessionStore dbm:@STATE@/store shards=many',
+    'shards=10000000'    => 'DjSessionStore dbm:@STATE@/store shards=10000000',
+);
+for my $why (sort keys %store) {
+    refused("E26: DjSessionStore with $why",
+        qr/dbm|sdbm|shards/, store => $store{$why});
+}
+
+# The same values, legal, start.
+started('E26: every directive with a legal value', tls => 1, conf => <<'END');
+DjSessionStoreTimeout 250ms
+DjSessionOnStoreError Anonymous
+DjSessionNamespace site
+DjSessionCookieName sid
+DjSessionCookieDomain example.org
+DjSessionCookiePath /app
+DjSessionCookieSecure On
+DjSessionCookieHttpOnly Off
+DjSessionCookieSameSite None
+DjSessionCookiePartitioned On
+DjSessionCookieAge 90
+DjSessionExpireAtBrowserClose On
+DjSessionRenew 30m
+DjSessionHTTPSOnly On
+DjSessionProxyTLSHeader X-Forwarded-Proto https
+DjSessionTrustedProxy 127.0.0.1 10.0.0.0/8
+DjSessionCreate Always
+DjSessionMaxSize 16k
+DjSessionEnv Summary
+DjSessionExport cart
+DjSessionExport cart SHOP_CART
+DjSessionBackendUpdates Off
+DjSessionHideCookie Off
+DjSessionCacheControl Off
+DjSessionUserKey uid
+DjSessionSweep 1m
+END
+started("E26: DjSessionRenew $_", conf => "DjSessionRenew $_\n")
+    for qw(Off EveryRequest 50% 90 30m);
+started("E26: DjSessionCookieSameSite $_",
+    conf => "DjSessionCookieSameSite $_\n") for qw(Strict Off);
+started('E26: letters of choices in any case',
+    conf => "DjSession on\nDjSessionCookieSameSite lax\nDjSessionEnv DATA\n");
+
+done_testing;

@@ -1,0 +1,84 @@
+# No directive works in .htaccess, none outside its place, and what is not
+# built is not accepted.
+# MPMs: event
+use v5.36;
+use lib 't/lib';
+use DjSession::Test;
+
+my %unbuilt = (
+    DjSessionAbsoluteTimeout => '12h',
+    DjSessionRotate          => '15m',
+    DjSessionRotateGrace     => '10s',
+    DjSessionReplay          => 'Log',
+    DjSessionMaxPerUser      => '3',
+    DjSessionPreset          => 'strict',
+    DjSessionCreateLimit     => '10/1m',
+    DjSessionLoginURL        => '/login',
+    DjSessionForward         => 'Summary',
+    DjSessionForwardKey      => '/x',
+    DjSessionModSession      => 'On',
+);
+for my $name (sort keys %unbuilt) {
+    refused("E26: $name is not accepted yet", qr/Invalid command '$name'/,
+        conf => "$name $unbuilt{$name}\n");
+}
+refused('E26: Require djsession is not accepted yet', qr/provider/i,
+    conf => "<Location />\nRequire djsession\n</Location>\n");
+
+my %server_only = (
+    DjSessionStore          => 'dbm:@STATE@/other',
+    DjSessionStoreTimeout   => '1s',
+    DjSessionSecretFile     => '@STATE@/secret.key',
+    DjSessionEncrypt        => 'Off',
+    DjSessionNamespace      => 'x',
+    DjSessionProxyTLSHeader => 'X-Tls on',
+    DjSessionMaxSize        => '1k',
+    DjSessionSweep          => '1m',
+);
+for my $name (sort keys %server_only) {
+    refused("E26: $name does not stand in a location",
+        qr/$name (?:cannot occur within|not allowed)/,
+        conf => "<Location /x>\n$name $server_only{$name}\n</Location>\n");
+}
+
+my %anywhere = (
+    DjSession                     => 'On',
+    DjSessionOnStoreError         => 'Deny',
+    DjSessionCookieName           => 'sid',
+    DjSessionCookieDomain         => 'example.org',
+    DjSessionCookiePath           => '/app',
+    DjSessionCookieSecure         => 'On',
+    DjSessionCookieHttpOnly       => 'Off',
+    DjSessionCookieSameSite       => 'Strict',
+    DjSessionCookiePartitioned    => 'Off',
+    DjSessionCookieAge            => '1h',
+    DjSessionExpireAtBrowserClose => 'On',
+    DjSessionRenew                => 'Off',
+    DjSessionHTTPSOnly            => 'On',
+    DjSessionCreate               => 'Always',
+    DjSessionEnv                  => 'Data',
+    DjSessionExport               => 'cart',
+    DjSessionBackendUpdates       => 'On',
+    DjSessionHideCookie           => 'Off',
+    DjSessionCacheControl         => 'Off',
+    DjSessionUserKey              => 'uid',
+);
+my $s = server(
+    conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }
+            sort keys %anywhere)
+        . "<Directory \"\@DIR\@/htdocs\">\nAllowOverride All\n</Directory>\n");
+pass 'E26: every other directive stands in a location';
+
+my %all = (%anywhere, %server_only, DjSessionTrustedProxy => '127.0.0.1');
+$s->allows(qr/\.htaccess: DjSession\w* not allowed here/);
+for my $name (sort keys %all) {
+    $s->file("htdocs/$name/.htaccess", "$name $all{$name}\n");
+    $s->file("htdocs/$name/index.html", "hello\n");
+    my $r = $s->browser->get("/$name/");
+    is $r->status, 500, "E26: $name does nothing in .htaccess";
+}
+like $s->log, qr/DjSessionCookieName not allowed here/,
+    'E26: and httpd says why';
+
+$s->stop;
+done_testing;
