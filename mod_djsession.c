@@ -18,7 +18,8 @@ static void register_hooks(apr_pool_t *p)
      * mod_watchdog (LAST) collects who wants to be called. */
     ap_hook_post_config(djs_server_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Stores are opened after the fork, before mod_watchdog's threads run. */
-    ap_hook_child_init(djs_server_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_child_init(djs_server_child_init, NULL, NULL,
+                       APR_HOOK_REALLY_FIRST);
 
     /* Nobody may see a header of ours that a client sent: first of all. */
     ap_hook_post_read_request(djs_hook_post_read_request, NULL, NULL,
@@ -37,12 +38,8 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(djsession) = {
-    STANDARD20_MODULE_STUFF,
-    djs_server_create_policy,
-    djs_server_merge_policy,
-    djs_server_create,
-    djs_server_merge,
-    djs_directives,
+    STANDARD20_MODULE_STUFF, djs_server_create_policy, djs_server_merge_policy,
+    djs_server_create,       djs_server_merge,         djs_directives,
     register_hooks,
 #if defined(AP_MODULE_FLAG_NONE)
     AP_MODULE_FLAG_NONE

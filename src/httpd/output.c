@@ -135,7 +135,22 @@ static void log_saved(request_rec *r, const djs_saved_t *saved)
     }
 }
 
-/* Saves and puts the cookie where it belongs. OK, or an HTTP error. */
+/* What the response, whichever it will be, has to say of the cookie. */
+static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
+                        const djs_saved_t *saved)
+{
+    if (saved->did == DJS_DID_NOTHING || saved->did == DJS_DID_DROP) {
+        return;
+    }
+    ctx->cookie = *saved;
+    ctx->cookie_policy = policy;
+    ctx->depends |= saved->did != DJS_DID_RENEW;
+    if (saved->did == DJS_DID_END && !ctx->candidates.sent) {
+        ctx->cookie.did = DJS_DID_NOTHING; /* there is none to delete */
+    }
+}
+
+/* Saves what there is to save. OK, or an HTTP error. */
 static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 {
     djs_saved_t saved;
@@ -143,9 +158,6 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
     apr_status_t rv;
 
     if (!djs_request_due(ctx, policy)) {
-        if (ctx->early.did == DJS_DID_RENEW) {
-            djs_headers_cookie(r, ctx, policy, &ctx->early);
-        }
         return OK;
     }
     rv = djs_request_save(&saved, ctx, policy);
@@ -153,12 +165,7 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
         return renewal ? OK : save_failed(r, ctx, rv);
     }
     log_saved(r, &saved);
-    if (saved.did == DJS_DID_NOTHING || saved.did == DJS_DID_DROP ||
-        (saved.did == DJS_DID_END && !ctx->candidates.sent)) {
-        return OK;
-    }
-    djs_headers_cookie(r, ctx, policy, &saved);
-    ctx->depends |= saved.did != DJS_DID_RENEW;
+    note_cookie(ctx, policy, &saved);
     return OK;
 }
 
@@ -175,8 +182,7 @@ static int before_first_byte(request_rec *r)
         return status;
     }
     if (policy->enabled == DJS_ON &&
-        djs_headers_drop_cookie(r, policy->cookie_name) > 0 &&
-        (ctx == NULL || !ctx->committed)) {
+        djs_headers_drop_cookie(r, policy->cookie_name) > 0) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "DJS212: a program's own Set-Cookie of our name was"
                       " taken out");
@@ -186,6 +192,9 @@ static int before_first_byte(request_rec *r)
     }
     if (ctx != NULL) {
         ctx->committed = 1;
+        if (ctx->cookie.did != DJS_DID_NOTHING) {
+            djs_headers_cookie(r, ctx, ctx->cookie_policy, &ctx->cookie);
+        }
     }
     if ((ctx != NULL && ctx->depends) ||
         (policy->enabled == DJS_ON && djs_request_depends(policy))) {
@@ -286,9 +295,8 @@ int djs_output_redirected(request_rec *r)
 
 void djs_output_renew(request_rec *r, djs_request_t *ctx)
 {
-    if (only_renewal(&ctx->session) && djs_request_due(ctx, ctx->policy) &&
-        djs_request_save(&ctx->early, ctx, ctx->policy) == APR_SUCCESS) {
-        log_saved(r, &ctx->early);
+    if (only_renewal(&ctx->session)) {
+        (void)save(r, ctx, ctx->policy);
     }
 }
 

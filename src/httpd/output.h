@@ -22,8 +22,8 @@ void djs_output_insert(request_rec *r);
  * error to answer with. */
 int djs_output_redirected(request_rec *r);
 
-/* Saves a due renewal without a cookie, for a request whose response may never
- * pass our filter. */
+/* Saves a due renewal at once, for a request whose response may never pass our
+ * filter; if it does, the cookie goes with it. */
 void djs_output_renew(request_rec *r, djs_request_t *ctx);
 
 /* At the end of the request: what no filter saved is renewed, or its loss is

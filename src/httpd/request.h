@@ -24,7 +24,8 @@ typedef struct {
     int depends;   /* what the client gets may depend on the session */
     int committed; /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
-    djs_saved_t early; /* a renewal done before the handler, cookie not sent */
+    djs_saved_t cookie;        /* what the final response says of the cookie */
+    const djs_policy_t *cookie_policy; /* and with which attributes */
 } djs_request_t;
 
 /* Nonzero when what a location with this policy serves could depend on the

@@ -236,6 +236,12 @@ static const char *resolved(const char *path, apr_pool_t *p)
     return apr_pstrcat(p, resolved(copy, p), "/", slash + 1, NULL);
 }
 
+/* Nonzero when the directive's argument is its default. */
+static int is_preset(const char *directive, const char *path)
+{
+    return strcmp(path, djs_row_find(directive)->preset) == 0;
+}
+
 /* A sentence when `path` can be asked for by any client. */
 static const char *check_not_served(const char *directive, const char *path,
                                     server_rec *main_server, apr_pool_t *p)
@@ -281,7 +287,7 @@ static const char *check_secrets(const djs_settings_t *settings,
         struct stat st;
 
         wrong = check_not_served(row->name, files->items[i], main_server, p);
-        if (wrong == NULL && (strcmp(files->items[i], row->preset) != 0 ||
+        if (wrong == NULL && (!is_preset(row->name, files->items[i]) ||
                               lstat(row->preset, &st) == 0)) {
             wrong = djs_secret_read(secret, files->items[i], p);
             OPENSSL_cleanse(secret, sizeof secret);
@@ -361,11 +367,8 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
  * there; its parent is not. */
 static void make_statedir(const djs_settings_t *settings)
 {
-    const char *secret = djs_row_find("DjSessionSecretFile")->preset;
-    const char *store = djs_row_find("DjSessionStore")->preset;
-
-    if (strcmp(settings->store->items[0], store) != 0 &&
-        strcmp(settings->secret_files->items[0], secret) != 0) {
+    if (!is_preset("DjSessionStore", settings->store->items[0]) &&
+        !is_preset("DjSessionSecretFile", settings->secret_files->items[0])) {
         return;
     }
     if (mkdir(DJS_STATEDIR, 0755) == 0) {
@@ -421,7 +424,6 @@ static const char *build_back(djs_host_t *host, server_rec *s, apr_pool_t *p)
 static const char *build_ring(djs_host_t *host, apr_pool_t *p)
 {
     const djs_list_t *files = host->settings.secret_files;
-    const char *preset = djs_row_find("DjSessionSecretFile")->preset;
     unsigned char secrets[16][DJS_SECRET_BYTES];
     const char *wrong = NULL;
     const char *name = "";
@@ -439,8 +441,8 @@ static const char *build_ring(djs_host_t *host, apr_pool_t *p)
         }
     }
     for (i = 0; i < files->count && wrong == NULL; i++) {
-        if (strcmp(files->items[i], preset) == 0) {
-            wrong = djs_secret_make(preset, djs_random, p);
+        if (is_preset("DjSessionSecretFile", files->items[i])) {
+            wrong = djs_secret_make(files->items[i], djs_random, p);
         }
         if (wrong == NULL) {
             wrong = djs_secret_read(secrets[i], files->items[i], p);

@@ -34,6 +34,9 @@ typedef struct {
     apr_array_header_t *trusted; /* of apr_ipsubnet_t * */
 } djs_host_t;
 
+/* The four functions of httpd's module record: a djs_host_t for each server,
+ * a djs_policy_t for each section, in `p`, with nothing set; what `add` leaves
+ * unset comes from `base`. */
 void *djs_server_create(apr_pool_t *p, server_rec *s);
 void *djs_server_merge(apr_pool_t *p, void *base, void *add);
 void *djs_server_create_policy(apr_pool_t *p, char *path);
@@ -43,6 +46,7 @@ void *djs_server_merge_policy(apr_pool_t *p, void *base, void *add);
  * the directive setter with the first directive of the section. */
 void djs_server_note_section(cmd_parms *cmd, djs_policy_t *policy);
 
+/* What a server has, and what counts for a request; never NULL. */
 djs_host_t *djs_server_host(const server_rec *s);
 const djs_policy_t *djs_server_policy(const request_rec *r);
 

@@ -6,6 +6,7 @@
  * nobody has changed it since it was read, otherwise the copy is made anew. */
 #include <apr_strings.h>
 #include "session/commit.h"
+#include "session/spot.h"
 
 #define MOST_TRIES 10 /* for a free key, or a record that holds still */
 
@@ -19,59 +20,9 @@ typedef struct {
     apr_pool_t *p;
 } save_t;
 
-/* A record as it is found at, or goes to, one place. */
-typedef struct {
-    char store_key[DJS_STORE_KEY_LEN + 1];
-    djs_record_place_t at;
-} spot_t;
-
 apr_size_t djs_commit_max_value(apr_size_t max_size)
 {
     return max_size + DJS_RECORD_OVERHEAD;
-}
-
-static apr_status_t spot_find(spot_t *spot, const djs_place_t *place, int which,
-                              const char *key)
-{
-    apr_status_t rv =
-        djs_keyring_store_key(place->ring, which, place->ns,
-                              djs_bytes_of(key, DJS_KEY_LEN), spot->store_key);
-
-    spot->at.ns = place->ns;
-    spot->at.store_key = djs_bytes_of(spot->store_key, DJS_STORE_KEY_LEN);
-    return rv;
-}
-
-/* The place that the session was loaded from: its name is known already. */
-static apr_status_t spot_reuse(spot_t *spot, const djs_place_t *place,
-                               const djs_session_t *s)
-{
-    if (s->store_key[0] == '\0') {
-        return spot_find(spot, place, s->ring_index, s->loaded);
-    }
-    memcpy(spot->store_key, s->store_key, sizeof spot->store_key);
-    spot->at.ns = place->ns;
-    spot->at.store_key = djs_bytes_of(spot->store_key, DJS_STORE_KEY_LEN);
-    return APR_SUCCESS;
-}
-
-/* Gets and opens what lies at `spot`. */
-static apr_status_t spot_read(djs_record_t *record, const spot_t *spot,
-                              const djs_place_t *place, djs_call_t call,
-                              apr_pool_t *p)
-{
-    djs_bytes_t bytes;
-    apr_status_t rv =
-        djs_store_get(place->store, spot->at.store_key, call, &bytes, p);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = djs_record_open(record, bytes, place->mode, spot->at, place->ring, p);
-    if (rv == APR_SUCCESS && record->expires <= call.now) {
-        return DJS_EABSENT;
-    }
-    return rv;
 }
 
 /* ------------------------------------------------------------- loading */
@@ -89,11 +40,11 @@ static apr_status_t load_one(djs_session_t *s, found_t *found, const char *key,
 
     for (which = 0; which < count; which++) {
         djs_record_t record;
-        spot_t spot;
-        apr_status_t rv = spot_find(&spot, place, which, key);
+        djs_spot_t spot;
+        apr_status_t rv = djs_spot_find(&spot, place, which, key);
 
         if (rv == APR_SUCCESS) {
-            rv = spot_read(&record, &spot, place, call, s->p);
+            rv = djs_spot_read(&record, &spot, place, call, s->p);
         }
         if (rv == APR_SUCCESS) {
             found->live++;
@@ -257,7 +208,7 @@ static void settle(djs_session_t *s, const djs_record_t *record,
 
 typedef struct {
     save_t *v;
-    const spot_t *spot;
+    const djs_spot_t *spot;
     int renew_only;
     int kept; /* another request has renewed it already */
     djs_record_t result;
@@ -311,7 +262,8 @@ static apr_status_t change_record(djs_update_t *todo, djs_bytes_t current,
                            place->ring, scratch);
 }
 
-static apr_status_t save_in_place(save_t *v, const spot_t *spot, int renew_only)
+static apr_status_t save_in_place(save_t *v, const djs_spot_t *spot,
+                                  int renew_only)
 {
     change_t change = { v, spot, renew_only, 0, { 0 } };
     apr_status_t rv = djs_store_update(v->place->store, spot->at.store_key,
@@ -350,7 +302,7 @@ static apr_status_t remove_version(djs_update_t *todo, djs_bytes_t current,
 
 /* Writes `record` to `to`, which must be free unless it is ours already. */
 static apr_status_t write_record(save_t *v, const djs_record_t *record,
-                                 const spot_t *to, djs_put_e how)
+                                 const djs_spot_t *to, djs_put_e how)
 {
     djs_bytes_t bytes;
     apr_status_t rv = djs_record_seal(&bytes, record, v->place->mode, to->at,
@@ -364,7 +316,7 @@ static apr_status_t write_record(save_t *v, const djs_record_t *record,
 }
 
 /* A place that nobody has used, under the first secret. */
-static apr_status_t write_fresh(save_t *v, djs_record_t *record, spot_t *to)
+static apr_status_t write_fresh(save_t *v, djs_record_t *record, djs_spot_t *to)
 {
     apr_status_t rv = DJS_ERANDOM;
     int i;
@@ -377,7 +329,7 @@ static apr_status_t write_fresh(save_t *v, djs_record_t *record, spot_t *to)
             rv = djs_keyring_tag(v->place->ring, key, record->tag);
         }
         if (rv == APR_SUCCESS) {
-            rv = spot_find(to, v->place, 0, v->out->key);
+            rv = djs_spot_find(to, v->place, 0, v->out->key);
         }
         if (rv == APR_SUCCESS) {
             memcpy(v->out->tag, record->tag, sizeof v->out->tag);
@@ -393,17 +345,17 @@ static apr_status_t write_fresh(save_t *v, djs_record_t *record, spot_t *to)
 /* Copies the record at `from` to a place under the first secret (a fresh key,
  * or the same one), then removes the original. DJS_EABSENT: there is none, or
  * it ended while we were at it; then the copy is gone too. */
-static apr_status_t relocate(save_t *v, const spot_t *from, int new_key)
+static apr_status_t relocate(save_t *v, const djs_spot_t *from, int new_key)
 {
     change_t original = { v, from, 0, 0, { 0 } };
     int written = 0, i;
     apr_status_t rv = DJS_ETROUBLE;
-    spot_t to;
+    djs_spot_t to;
 
     for (i = 0; i < MOST_TRIES; i++) {
         djs_record_t record;
 
-        rv = spot_read(&record, from, v->place, v->call, v->p);
+        rv = djs_spot_read(&record, from, v->place, v->call, v->p);
         if (rv != APR_SUCCESS) {
             break;
         }
@@ -419,7 +371,7 @@ static apr_status_t relocate(save_t *v, const spot_t *from, int new_key)
         }
         else if (rv == APR_SUCCESS) {
             memcpy(v->out->key, v->s->loaded, sizeof v->out->key);
-            rv = spot_find(&to, v->place, 0, v->out->key);
+            rv = djs_spot_find(&to, v->place, 0, v->out->key);
             if (rv == APR_SUCCESS) {
                 rv = write_record(v, &record, &to, DJS_PUT_NEW);
             }
@@ -456,10 +408,10 @@ static apr_status_t save_existing(save_t *v, int renew_only)
 
     for (i = 0; i < count && rv == DJS_EABSENT; i++) {
         int which = (v->s->ring_index + i) % count;
-        spot_t spot;
+        djs_spot_t spot;
 
-        rv = i == 0 ? spot_reuse(&spot, v->place, v->s)
-                    : spot_find(&spot, v->place, which, v->s->loaded);
+        rv = i == 0 ? djs_spot_reuse(&spot, v->place, v->s)
+                    : djs_spot_find(&spot, v->place, which, v->s->loaded);
         if (rv != APR_SUCCESS) {
             break;
         }
@@ -483,7 +435,7 @@ static apr_status_t save_existing(save_t *v, int renew_only)
 static apr_status_t create(save_t *v)
 {
     djs_record_t record;
-    spot_t to;
+    djs_spot_t to;
     apr_status_t rv;
 
     memset(&record, 0, sizeof record);
@@ -509,9 +461,9 @@ static apr_status_t remove_key(save_t *v, const char *key)
     apr_status_t rv = APR_SUCCESS;
 
     for (which = 0; which < count && rv == APR_SUCCESS; which++) {
-        spot_t spot;
+        djs_spot_t spot;
 
-        rv = spot_find(&spot, v->place, which, key);
+        rv = djs_spot_find(&spot, v->place, which, key);
         if (rv == APR_SUCCESS) {
             rv = djs_store_remove(v->place->store, spot.at.store_key, v->call,
                                   v->p);

@@ -1,0 +1,257 @@
+/* unit/test_commit_races - saves that meet others on their way, every race made
+ * to happen. */
+#include "commit_fixture.h"
+
+/* L04: requests that ran at once keep each other's keys. */
+static void parallel_changes_merge_key_by_key(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *one = load(key), *two = load(key);
+
+    (void)state;
+    set(one, "b", "2");
+    set(two, "c", "3");
+    assert_int_equal(djs_session_incr(one, djs_bytes("n"), djs_bytes("5")),
+                     APR_SUCCESS);
+    assert_int_equal(djs_session_incr(two, djs_bytes("n"), djs_bytes("-2")),
+                     APR_SUCCESS);
+    assert_int_equal(save(one).did, DJS_DID_SAVE);
+    assert_int_equal(save(two).did, DJS_DID_SAVE);
+    assert_string_equal(data_of(key), "{\"a\":1,\"b\":2,\"n\":3,\"c\":3}");
+}
+
+static void an_increment_of_a_text_refuses_the_save(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *one = load(key), *two = load(key);
+    djs_saved_t saved;
+
+    (void)state;
+    assert_int_equal(djs_session_incr(one, djs_bytes("n"), djs_bytes("1")),
+                     APR_SUCCESS);
+    set(two, "n", "\"text\"");
+    save(two);
+    assert_int_equal(djs_commit_save(&saved, one, &terms, &place, call()),
+                     DJS_ETYPE);
+    assert_string_equal(data_of(key), "{\"a\":1,\"n\":\"text\"}");
+}
+
+/* C10, L01: a late save does not bring an ended session back. */
+static void a_late_save_does_not_revive(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *slow = load(key), *logout = load(key);
+
+    (void)state;
+    set(slow, "b", "2");
+    assert_int_equal(djs_session_flush(logout), APR_SUCCESS);
+    assert_int_equal(save(logout).did, DJS_DID_END);
+    assert_int_equal(save(slow).did, DJS_DID_DROP);
+    assert_string_equal(data_of(key), "(not live)");
+}
+
+/* C02: the key that came to the login opens nothing afterwards. */
+static void login_gives_a_new_key_and_kills_the_old(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *s = load(key);
+    djs_saved_t saved;
+
+    (void)state;
+    now += DAY / 100;
+    assert_int_equal(djs_session_login(s, djs_bytes("user"), djs_bytes("42")),
+                     APR_SUCCESS);
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_ROTATE);
+    assert_string_not_equal(saved.key, key);
+    assert_string_equal(data_of(key), "(not live)");
+    assert_string_equal(data_of(saved.key), "{\"a\":1,\"user\":\"42\"}");
+    s = load(saved.key);
+    assert_int_equal(s->record.created, START);
+    assert_int_equal(s->record.keyed, now);
+    assert_int_equal(s->record.authenticated, now);
+    assert_string_equal(s->record.tag, saved.tag);
+}
+
+/* C04: nothing of one user is left to the next. */
+static void login_of_another_user_begins_anew(void **state)
+{
+    djs_session_t *s = load(NULL);
+    djs_saved_t first, second;
+
+    (void)state;
+    set(s, "secret", "true");
+    assert_int_equal(djs_session_login(s, djs_bytes("u"), djs_bytes("ada")),
+                     APR_SUCCESS);
+    first = save(s);
+    s = load(first.key);
+    assert_int_equal(djs_session_login(s, djs_bytes("u"), djs_bytes("bob")),
+                     APR_SUCCESS);
+    second = save(s);
+    assert_string_equal(data_of(second.key), "{\"u\":\"bob\"}");
+    assert_string_equal(data_of(first.key), "(not live)");
+}
+
+static const char *raced;
+
+static void somebody_writes(void)
+{
+    djs_session_t *s = load(raced);
+
+    set(s, "late", "true");
+    (void)save(s);
+}
+
+static void somebody_logs_out(void)
+{
+    djs_session_t *s = load(raced);
+
+    (void)djs_session_flush(s);
+    (void)save(s);
+}
+
+/* L05: a write that lands between the copy and the removal is not lost. */
+static void rotation_takes_a_parallel_write_along(void **state)
+{
+    djs_session_t *s;
+    djs_saved_t saved;
+
+    (void)state;
+    raced = fresh();
+    s = load(raced);
+    assert_int_equal(djs_session_cycle_key(s), APR_SUCCESS);
+    before_update = somebody_writes;
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_ROTATE);
+    assert_string_equal(data_of(saved.key), "{\"a\":1,\"late\":true}");
+    assert_string_equal(data_of(raced), "(not live)");
+    assert_string_equal(load(saved.key)->record.tag, saved.tag);
+}
+
+/* C10: a logout in that moment wins, and the copy is gone too. */
+static void rotation_of_an_ended_session_leaves_nothing(void **state)
+{
+    djs_session_t *s;
+    djs_saved_t saved;
+
+    (void)state;
+    raced = fresh();
+    s = load(raced);
+    assert_int_equal(djs_session_cycle_key(s), APR_SUCCESS);
+    before_update = somebody_logs_out;
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_DROP);
+    assert_string_equal(data_of(saved.key), "(not live)");
+    assert_string_equal(data_of(raced), "(not live)");
+}
+
+/* L03: a login is worth a session even when the old one ended under it; of the
+ * old one nothing comes along. */
+static void login_on_an_ended_session_begins_anew(void **state)
+{
+    djs_session_t *s;
+    djs_saved_t saved;
+
+    (void)state;
+    raced = fresh();
+    s = load(raced);
+    assert_int_equal(djs_session_login(s, djs_bytes("u"), djs_bytes("ada")),
+                     APR_SUCCESS);
+    before_update = somebody_logs_out;
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_CREATE);
+    assert_string_equal(data_of(saved.key), "{\"u\":\"ada\"}");
+}
+
+static void what_is_set_after_a_flush_is_a_new_session(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *s = load(key);
+    djs_saved_t saved;
+
+    (void)state;
+    assert_int_equal(djs_session_flush(s), APR_SUCCESS);
+    set(s, "b", "2");
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_CREATE);
+    assert_string_not_equal(saved.key, key);
+    assert_string_equal(data_of(saved.key), "{\"b\":2}");
+    assert_string_equal(data_of(key), "(not live)");
+}
+
+/* G10: an old secret still opens, and a save moves the record to the new. */
+static void a_save_moves_a_record_to_the_first_secret(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *one, *two;
+
+    (void)state;
+    place.ring = ring_of(2, 1);
+    one = load(key);
+    two = load(key);
+    assert_int_equal(one->state, DJS_STATE_LIVE);
+    assert_int_equal(one->ring_index, 1);
+    set(one, "b", "2");
+    set(two, "c", "3");
+    assert_int_equal(save(one).did, DJS_DID_SAVE);
+    assert_int_equal(save(two).did, DJS_DID_SAVE);
+    place.ring = ring_of(2, 0);
+    assert_string_equal(data_of(key), "{\"a\":1,\"b\":2,\"c\":3}");
+    place.ring = ring_of(1, 0);
+    assert_string_equal(data_of(key), "(not live)");
+}
+
+/* L01: a logout finds the record under whichever secret it lies. */
+static void a_flush_ends_a_record_under_an_old_secret(void **state)
+{
+    const char *key = fresh();
+    djs_session_t *s;
+
+    (void)state;
+    place.ring = ring_of(2, 1);
+    s = load(key);
+    assert_int_equal(djs_session_flush(s), APR_SUCCESS);
+    assert_int_equal(save(s).did, DJS_DID_END);
+    assert_string_equal(data_of(key), "(not live)");
+}
+
+/* The session object of a saved request is what the store holds. */
+static void after_a_save_the_object_is_what_was_saved(void **state)
+{
+    djs_session_t *s = load(NULL);
+    const djs_bytes_t *value;
+    djs_saved_t saved;
+
+    (void)state;
+    set(s, "a", "1");
+    saved = save(s);
+    assert_int_equal(s->state, DJS_STATE_LIVE);
+    assert_string_equal(s->key, saved.key);
+    assert_int_equal(save(s).did, DJS_DID_NOTHING);
+    assert_int_equal(djs_session_get(s, djs_bytes("a"), &value), APR_SUCCESS);
+    assert_non_null(value);
+    set(s, "b", "2");
+    assert_int_equal(save(s).did, DJS_DID_SAVE);
+    assert_string_equal(data_of(saved.key), "{\"a\":1,\"b\":2}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(parallel_changes_merge_key_by_key),
+        T(an_increment_of_a_text_refuses_the_save),
+        T(a_late_save_does_not_revive),
+        T(login_gives_a_new_key_and_kills_the_old),
+        T(login_of_another_user_begins_anew),
+        T(rotation_takes_a_parallel_write_along),
+        T(rotation_of_an_ended_session_leaves_nothing),
+        T(login_on_an_ended_session_begins_anew),
+        T(what_is_set_after_a_flush_is_a_new_session),
+        T(a_save_moves_a_record_to_the_first_secret),
+        T(a_flush_ends_a_record_under_an_old_secret),
+        T(after_a_save_the_object_is_what_was_saved),
+    };
+
+    apr_initialize();
+    return cmocka_run_group_tests_name("commit races", tests, NULL, NULL);
+}
