@@ -123,6 +123,6 @@ is $b->state, 'live', 'A05: and the session has come to no harm';
 # httpd itself logs the URLs that A25 asked for.
 delete $s->{canary}{$K};
 $s->expects(qr/\[djsession:\w+\]/);
-$s->allows(qr/AH01264/);
+$s->allows(qr/AH01264|AH02811/);
 $s->stop;
 done_testing;

@@ -21,7 +21,8 @@ CacheHeader On
   DjSessionBackendUpdates Off
 </Location>
 END
-    $s->file('htdocs/plain/page.html', "plain\n");
+    my $page_file = $s->file('htdocs/plain/page.html', "plain\n");
+    utime 1_700_000_000, 1_700_000_000, $page_file;
     my $is = "quick handler $quick";
     my ($ada, $bob) = ($s->browser, $s->browser);
     $ada->act(u => { login => 'ada' });

@@ -137,9 +137,8 @@ sub allows  ($s, @re) { push @{ $s->{allows} },  @re; return }
 
 sub find_module {
     return $ENV{DJS_MODULE} if $ENV{DJS_MODULE};
-    for my $path (map { "$tree/$_/mod_djsession.so" } qw(.libs src/.libs .)) {
-        return absolute($path) if -e $path;
-    }
+    my $path = ($ENV{DJS_BUILDDIR} // $tree) . '/.libs/mod_djsession.so';
+    return absolute($path) if -e $path;
     die "no mod_djsession.so: build it first, or set DJS_MODULE\n";
 }
 
@@ -441,7 +440,7 @@ sub mend_store ($s) {
 
 # Runs t/lib/storepoke on the store as the user that serves; returns its lines.
 sub poke ($s, $input, @arguments) {
-    my $program = $ENV{DJS_STOREPOKE} // absolute("$tree/t/lib/storepoke");
+    my $program = $s->storepoke;
     my ($spec, @options) = split ' ', $s->expand($s->store_line);
     my $in = $s->file('logs/poke.in', $input);
     my $out = "$s->{dir}/logs/poke.out";
@@ -456,6 +455,16 @@ sub poke ($s, $input, @arguments) {
     waitpid $pid, 0;
     die "storepoke @arguments fails\n" if $?;
     return split /\n/, slurp($out);
+}
+
+# A copy of the program where the serving user can reach it.
+sub storepoke ($s) {
+    my $copy = "$s->{dir}/storepoke";
+    return $copy if -e $copy;
+    my $built = $ENV{DJS_STOREPOKE}
+        // ($ENV{DJS_BUILDDIR} // $tree) . '/t/lib/storepoke';
+    die "no $built: make tests builds it\n" unless -x $built;
+    return $s->file('storepoke', slurp($built), 0755);
 }
 
 sub store_line ($s) {
