@@ -3,6 +3,7 @@
  * One setter serves all directives: the row behind a directive's name knows
  * its field, how it reads and its bounds. Outside of .htaccess everything is
  * allowed where the row says; in .htaccess nothing is. */
+#include <stddef.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_core.h>
@@ -13,7 +14,7 @@
 static const char *absolute(cmd_parms *cmd, const djs_row_t *row,
                             const char *arg)
 {
-    if (row->field == APR_OFFSETOF(djs_settings_t, secret_files)) {
+    if (row->field == offsetof(djs_settings_t, secret_files)) {
         return ap_server_root_relative(cmd->pool, arg);
     }
     if (strcmp(arg, "dbm:") == 0) {

@@ -2,6 +2,7 @@
  *
  * A field is an apr_int64_t or a pointer, whatever the kind; so one pair of
  * functions inherits every row, now and forever. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <apr_cstr.h>
 #include <apr_lib.h>
@@ -411,7 +412,7 @@ static const djs_row_kind_t kind_export = { read_export, 0, 1, 2 };
 
 #define ROW(name, syntax, where, kind, type, field, min, max, names, preset,   \
             help)                                                              \
-    { name, syntax, where, &kind_##kind, APR_OFFSETOF(type, field),            \
+    { name, syntax, where, &kind_##kind, offsetof(type, field),                \
       min,  max,    names, preset,       help },
 /* clang-format off */
 const djs_row_t djs_rows[] = {
