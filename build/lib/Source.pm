@@ -12,7 +12,7 @@ our @EXPORT_OK = qw(top files slurp blank line_of finding finish);
 my $findings = 0;
 
 my $left_behind = qr{^(?:\.git|_build.*|autom4te\.cache|node_modules|\.libs
-                         |\.deps|aux|mod_djsession-\d.*)$}x;
+                         |\.deps|aux|m4|mod_djsession-\d.*)$}x;
 
 # The project's top: the first argument, or the folder above the guard.
 sub top {

@@ -1,0 +1,146 @@
+/* tool/djsessionctl.c - the sessions of a store, from the shell.
+ *
+ * The same code as the module's, and the same locks: it may run while httpd
+ * does. Secrets are read first, then root is given up for the store's owner;
+ * only then is the store touched. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <openssl/crypto.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+#include "codec/secret.h"
+#include "session/commit.h"
+#include "tool/commands.h"
+#include "tool/owner.h"
+
+#define MAX_SIZE 65536 /* of session data; the tool writes none */
+
+static djs_ctl_e complain(const char *sentence)
+{
+    fprintf(stderr, "djsessionctl: %s\n", sentence);
+    return DJS_CTL_FAILED;
+}
+
+static djs_ctl_e usage(FILE *out, djs_ctl_e status)
+{
+    fprintf(out, "usage: djsessionctl COMMAND [TAG] [OPTIONS]\n\n");
+    for (const djs_command_t *row = djs_commands; row->name; row++) {
+        fprintf(out, "  %-6s %-5s %s\n", row->name,
+                row->needs & DJS_NEEDS_TAG ? "TAG" : "", row->help);
+    }
+    fprintf(out,
+            "\n  --store dbm:PATH    default: dbm:%s/sessions\n"
+            "  --secret-file FILE  as in DjSessionSecretFile, and as often;\n"
+            "                      default: %s/secret.key\n"
+            "  --namespace NAME    DjSessionNamespace, or else the ServerName\n"
+            "  --bare              the store is of DjSessionEncrypt Off\n"
+            "  --data              show values\n",
+            DJS_STATEDIR, DJS_STATEDIR);
+    return status;
+}
+
+static const char *read_secrets(djs_ctl_t *ctl)
+{
+    const djs_options_t *options = ctl->options;
+    unsigned char secrets[DJS_OPTIONS_SECRETS][DJS_SECRET_BYTES];
+    const char *wrong = NULL;
+
+    for (int i = 0; i < options->secret_count && !wrong; i++) {
+        const char *path = options->secret_files[i];
+
+        /* what djs_secret_read says of a missing file is for httpd */
+        wrong = access(path, F_OK) == 0
+                    ? djs_secret_read(secrets[i], path, ctl->p)
+                    : apr_psprintf(ctl->p,
+                                   "no secret file %s: --secret-file FILE says"
+                                   " which one httpd uses",
+                                   path);
+    }
+    if (!wrong) {
+        wrong = djs_keyring_create(
+            &ctl->ring, (const unsigned char(*)[DJS_SECRET_BYTES])secrets,
+            options->secret_count, ctl->p);
+    }
+    OPENSSL_cleanse(secrets, sizeof(secrets));
+    return wrong;
+}
+
+/* The store, open, as its owner. */
+static const char *open_store(djs_ctl_t *ctl)
+{
+    const char *spec = ctl->options->store;
+    const char *wrong = djs_store_create(
+        &ctl->store, spec, NULL, djs_commit_max_value(MAX_SIZE), ctl->p);
+    char text[160];
+    apr_status_t rv;
+
+    if (!wrong) {
+        wrong = djs_owner_become(strchr(spec, ':') + 1, ctl->p);
+    }
+    if (wrong) {
+        return wrong;
+    }
+    rv = djs_store_open(ctl->store, ctl->p);
+    return rv == APR_SUCCESS
+               ? NULL
+               : apr_psprintf(ctl->p, "can not open %s: %s", spec,
+                              djs_status_text(rv, text, sizeof(text)));
+}
+
+static djs_ctl_e run(int argc, const char *const *argv, apr_pool_t *p)
+{
+    djs_options_t options;
+    djs_ctl_t ctl = { &options, NULL, NULL, p };
+    const char *wrong = djs_options_read(&options, argc - 1, argv + 1, p);
+    const djs_command_t *command =
+        wrong ? NULL : djs_command_find(options.command);
+    djs_ctl_e status;
+
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        return usage(stdout, DJS_CTL_DONE);
+    }
+    if (!wrong) {
+        wrong = command ? djs_options_check(&options, command->needs, p)
+                        : apr_psprintf(p, "%s is no command", options.command);
+    }
+    if (wrong) {
+        complain(wrong);
+        fprintf(stderr, "djsessionctl --help says more\n");
+        return DJS_CTL_USAGE;
+    }
+    if (command->needs & DJS_NEEDS_RECORDS) {
+        wrong = read_secrets(&ctl);
+    }
+    if (!wrong) {
+        wrong = open_store(&ctl);
+    }
+    if (wrong) {
+        return complain(wrong);
+    }
+    status = command->run(&ctl);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return complain("the output could not be written");
+    }
+    return status;
+}
+
+int main(int argc, const char *const *argv)
+{
+    apr_pool_t *p;
+    djs_ctl_e status;
+
+    signal(SIGPIPE, SIG_IGN);
+    umask(077);
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS) {
+        return DJS_CTL_FAILED;
+    }
+    apr_pool_create(&p, NULL);
+    status = run(argc, argv, p);
+    apr_pool_destroy(p); /* wipes the key ring */
+    apr_terminate();
+    return status;
+}
