@@ -311,8 +311,9 @@ static apr_status_t write_record(save_t *v, const djs_record_t *record,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return djs_store_put(v->place->store, to->at.store_key, bytes,
-                         record->expires, how, v->call, v->p);
+    return djs_store_put(v->place->store, to->at.store_key,
+                         (djs_item_t){ bytes, record->expires }, how, v->call,
+                         v->p);
 }
 
 /* A place that nobody has used, under the first secret. */

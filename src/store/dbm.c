@@ -62,7 +62,7 @@ static const char *read_option(djs_dbm_t *dbm, const char *option,
         apr_size_t len = strlen(text);
 
         dbm->shards = len > 0 && len <= 4 && strspn(text, "0123456789") == len
-                          ? atoi(text)
+                          ? (int)strtol(text, NULL, 10)
                           : 0;
         if (dbm->shards < 1 || dbm->shards > DJS_DBM_SHARDS_MAX ||
             (dbm->shards & (dbm->shards - 1)) != 0) {
@@ -259,24 +259,23 @@ static apr_status_t put_into(djs_pair_t *pair, void *baton)
     return rv == APR_SUCCESS ? change_write(pair, op) : rv;
 }
 
-static apr_status_t dbm_put(void *self, djs_bytes_t key, djs_bytes_t val,
-                            apr_time_t expires, djs_put_e how, djs_call_t call,
-                            apr_pool_t *scratch)
+static apr_status_t dbm_put(void *self, djs_bytes_t key, djs_item_t item,
+                            djs_put_e how, djs_call_t call, apr_pool_t *scratch)
 {
     change_t op = { .key = key, .call = call, .how = how };
     djs_pair_t pair;
     apr_status_t rv;
 
-    op.todo = (djs_update_t){ DJS_UPDATE_REPLACE, val, expires };
-    op.head.expires = expires;
-    rv = djs_record_plan(&op.head, self, key, val.len);
+    op.todo = (djs_update_t){ DJS_UPDATE_REPLACE, item.val, item.expires };
+    op.head.expires = item.expires;
+    rv = djs_record_plan(&op.head, self, key, item.val.len);
     if (rv == APR_SUCCESS) {
         rv = enter(&pair, self, key, call, scratch);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = djs_pair_write(&pair, how == DJS_PUT_NEW, val.len + 1, put_into,
+    rv = djs_pair_write(&pair, how == DJS_PUT_NEW, item.val.len + 1, put_into,
                         change_check, &op);
     djs_pair_leave(&pair);
     return rv;

@@ -8,6 +8,7 @@
 /* What there is of a DBM's files (sdbm has two). */
 typedef enum { DJS_FILES_NONE, DJS_FILES_SOME, DJS_FILES_ALL } djs_files_e;
 
+/* Looks, and follows no link. */
 djs_files_e djs_copy_files(const djs_dbm_type_t *type, const char *name);
 
 /* Bytes the files take on the disk, holes not counted. */

@@ -63,6 +63,7 @@ uint32_t djs_lock_settled(const djs_lock_t *lock, int shard);
 apr_status_t djs_lock_sweep_begin(djs_lock_t *lock, uint32_t **next,
                                   void **held);
 
+/* Lets go of what djs_lock_sweep_begin() gave as `held`. */
 void djs_lock_sweep_end(void *held);
 
 #endif

@@ -75,20 +75,19 @@ static void drop(memory_t *memory, djs_bytes_t key)
     free(entry);
 }
 
-static apr_status_t keep(memory_t *memory, djs_bytes_t key, djs_bytes_t val,
-                         apr_time_t expires)
+static apr_status_t keep(memory_t *memory, djs_bytes_t key, djs_item_t item)
 {
-    entry_t *entry = malloc(sizeof(*entry) + key.len + val.len);
+    entry_t *entry = malloc(sizeof(*entry) + key.len + item.val.len);
 
     if (!entry) {
         return APR_ENOMEM;
     }
-    entry->expires = expires;
+    entry->expires = item.expires;
     entry->key_len = key.len;
-    entry->len = val.len;
+    entry->len = item.val.len;
     memcpy(entry->bytes, key.data, key.len);
-    if (val.len > 0) {
-        memcpy(entry->bytes + key.len, val.data, val.len);
+    if (item.val.len > 0) {
+        memcpy(entry->bytes + key.len, item.val.data, item.val.len);
     }
     drop(memory, key);
     apr_hash_set(memory->entries, entry->bytes, (apr_ssize_t)key.len, entry);
@@ -118,9 +117,9 @@ static apr_status_t memory_get(void *self, djs_bytes_t key, djs_call_t call,
     return rv;
 }
 
-static apr_status_t memory_put(void *self, djs_bytes_t key, djs_bytes_t val,
-                               apr_time_t expires, djs_put_e how,
-                               djs_call_t call, apr_pool_t *scratch)
+static apr_status_t memory_put(void *self, djs_bytes_t key, djs_item_t item,
+                               djs_put_e how, djs_call_t call,
+                               apr_pool_t *scratch)
 {
     memory_t *memory = self;
     apr_status_t rv;
@@ -128,7 +127,7 @@ static apr_status_t memory_put(void *self, djs_bytes_t key, djs_bytes_t val,
     (void)scratch;
     apr_thread_mutex_lock(memory->mutex);
     if ((find(memory, key, call.now) != NULL) == (how == DJS_PUT_EXISTING)) {
-        rv = keep(memory, key, val, expires);
+        rv = keep(memory, key, item);
     }
     else {
         rv = how == DJS_PUT_NEW ? DJS_ETAKEN : DJS_EABSENT;
@@ -152,7 +151,7 @@ static apr_status_t memory_update(void *self, djs_bytes_t key, djs_update_fn fn,
         rv = fn(&todo, value_of(entry), baton, scratch);
     }
     if (rv == APR_SUCCESS && todo.what == DJS_UPDATE_REPLACE) {
-        rv = keep(memory, key, todo.val, todo.expires);
+        rv = keep(memory, key, (djs_item_t){ todo.val, todo.expires });
     }
     else if (rv == APR_SUCCESS && todo.what == DJS_UPDATE_REMOVE) {
         drop(memory, key);

@@ -88,20 +88,19 @@ apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,
                : rv;
 }
 
-apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_bytes_t val,
-                           apr_time_t expires, djs_put_e how, djs_call_t call,
-                           apr_pool_t *scratch)
+apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_item_t item,
+                           djs_put_e how, djs_call_t call, apr_pool_t *scratch)
 {
     apr_status_t rv = check(key, call);
 
-    if (rv == APR_SUCCESS && expires <= 0) {
+    if (rv == APR_SUCCESS && item.expires <= 0) {
         rv = APR_EINVAL;
     }
-    if (rv == APR_SUCCESS && val.len > store->max_value) {
+    if (rv == APR_SUCCESS && item.val.len > store->max_value) {
         rv = DJS_ETOOBIG;
     }
-    return rv == APR_SUCCESS ? store->provider->put(store->self, key, val,
-                                                    expires, how, call, scratch)
+    return rv == APR_SUCCESS ? store->provider->put(store->self, key, item, how,
+                                                    call, scratch)
                              : rv;
 }
 

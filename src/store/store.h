@@ -29,6 +29,12 @@ typedef struct {
     apr_time_t until;
 } djs_call_t;
 
+/* What is to be kept, and until when; `val` is borrowed. */
+typedef struct {
+    djs_bytes_t val;
+    apr_time_t expires;
+} djs_item_t;
+
 typedef enum {
     DJS_PUT_NEW,     /* DJS_ETAKEN when a live record has that key */
     DJS_PUT_EXISTING /* DJS_EABSENT when none has */
@@ -88,9 +94,8 @@ typedef struct {
     apr_status_t (*open)(void *self, apr_pool_t *pchild);
     apr_status_t (*get)(void *self, djs_bytes_t key, djs_call_t call,
                         djs_bytes_t *val, apr_pool_t *p);
-    apr_status_t (*put)(void *self, djs_bytes_t key, djs_bytes_t val,
-                        apr_time_t expires, djs_put_e how, djs_call_t call,
-                        apr_pool_t *scratch);
+    apr_status_t (*put)(void *self, djs_bytes_t key, djs_item_t item,
+                        djs_put_e how, djs_call_t call, apr_pool_t *scratch);
     apr_status_t (*update)(void *self, djs_bytes_t key, djs_update_fn fn,
                            void *baton, djs_call_t call, apr_pool_t *scratch);
     apr_status_t (*remove)(void *self, djs_bytes_t key, djs_call_t call,
@@ -123,11 +128,10 @@ apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild);
 apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,
                            djs_bytes_t *val, apr_pool_t *p);
 
-/* Keeps `val` until `expires`. On any failure the old record, if there was
- * one, is as it was. DJS_ETOOBIG when val is longer than the store takes. */
-apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_bytes_t val,
-                           apr_time_t expires, djs_put_e how, djs_call_t call,
-                           apr_pool_t *scratch);
+/* Keeps the item. On any failure the old record, if there was one, is as it
+ * was. DJS_ETOOBIG when the value is longer than the store takes. */
+apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_item_t item,
+                           djs_put_e how, djs_call_t call, apr_pool_t *scratch);
 
 /* Reads, lets `fn` decide, writes: nobody else changes the record in between.
  * DJS_EABSENT (fn is not called) when there is no live record. */

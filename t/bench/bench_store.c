@@ -83,8 +83,8 @@ static void one(bench_t *bench, const char *what, long n)
         rv = djs_store_get(bench->store, key, call, &val, bench->scratch);
     }
     else if (strcmp(what, "put") == 0) {
-        rv = djs_store_put(bench->store, key, val, now + HOUR, DJS_PUT_EXISTING,
-                           call, bench->scratch);
+        rv = djs_store_put(bench->store, key, (djs_item_t){ val, now + HOUR },
+                           DJS_PUT_EXISTING, call, bench->scratch);
     }
     else {
         rv = djs_store_update(bench->store, key, renew, bench, call,
@@ -141,9 +141,10 @@ static void fill(bench_t *bench)
         char text[48];
         djs_bytes_t key = key_of(text, i);
 
-        must(djs_store_put(bench->store, key, val,
-                           now + HOUR - (i % 2 ? 0 : HOUR / 2), DJS_PUT_NEW,
-                           call_now(), bench->scratch),
+        must(djs_store_put(
+                 bench->store, key,
+                 (djs_item_t){ val, now + HOUR - (i % 2 ? 0 : HOUR / 2) },
+                 DJS_PUT_NEW, call_now(), bench->scratch),
              "filling");
         apr_pool_clear(bench->scratch);
     }

@@ -126,12 +126,12 @@ static apr_status_t change(crash_t *c, int worker, unsigned *x, char *room)
         rv = djs_store_remove(c->store, key, call_now(), c->scratch);
     }
     else if (what == 1) {
-        rv = djs_store_put(c->store, key, wish.val, NOW - 1, DJS_PUT_EXISTING,
-                           call_now(), c->scratch);
+        rv = djs_store_put(c->store, key, (djs_item_t){ wish.val, NOW - 1 },
+                           DJS_PUT_EXISTING, call_now(), c->scratch);
     }
     else if (!fact->acked) {
-        rv = djs_store_put(c->store, key, wish.val, LATER, DJS_PUT_NEW,
-                           call_now(), c->scratch);
+        rv = djs_store_put(c->store, key, (djs_item_t){ wish.val, LATER },
+                           DJS_PUT_NEW, call_now(), c->scratch);
     }
     else {
         rv = djs_store_update(c->store, key, grant, &wish, call_now(),
@@ -303,32 +303,38 @@ static long one_life(crash_t *c, long kills)
     return done;
 }
 
+static void option(crash_t *c, const char *arg)
+{
+    const char *equals = strchr(arg, '=');
+    const char *value = equals ? equals + 1 : "";
+    struct {
+        const char *name;
+        long *number;
+        const char **text;
+    } known[] = {
+        { "type=", NULL, &c->type },       { "dir=", NULL, &c->dir },
+        { "kills=", &c->kills, NULL },     { "seed=", &c->seed, NULL },
+        { "workers=", &c->workers, NULL }, { "bytes=", &c->bytes, NULL },
+        { "shards=", &c->shards, NULL }
+    };
+
+    for (apr_size_t k = 0; k < sizeof(known) / sizeof(*known); k++) {
+        if (strncmp(arg, known[k].name, strlen(known[k].name)) != 0) {
+            continue;
+        }
+        if (known[k].text) {
+            *known[k].text = value;
+        }
+        else {
+            *known[k].number = strtol(value, NULL, 10);
+        }
+    }
+}
+
 static void options(crash_t *c, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        char *equals = strchr(argv[i], '=');
-        const char *value = equals ? equals + 1 : "";
-        struct {
-            const char *name;
-            long *number;
-            const char **text;
-        } known[] = {
-            { "type=", NULL, &c->type },   { "dir=", NULL, &c->dir },
-            { "kills=", &c->kills, NULL }, { "workers=", &c->workers, NULL },
-            { "bytes=", &c->bytes, NULL }, { "shards=", &c->shards, NULL },
-            { "seed=", &c->seed, NULL }
-        };
-
-        for (apr_size_t k = 0; k < sizeof(known) / sizeof(*known); k++) {
-            if (strncmp(argv[i], known[k].name, strlen(known[k].name)) == 0) {
-                if (known[k].text) {
-                    *known[k].text = value;
-                }
-                else {
-                    *known[k].number = atol(value);
-                }
-            }
-        }
+        option(c, argv[i]);
     }
     c->workers = c->workers < 1 || c->workers > WORKERS_MAX ? 3 : c->workers;
     c->bytes = c->bytes < 16 ? 16 : c->bytes;

@@ -87,10 +87,12 @@ static apr_status_t act(djs_store_t *store, const char *verb, char **rest,
         return djs_store_update(store, key, hold, rest[1], call(), p);
     }
     rv = djs_store_remove(store, key, call(), p);
-    return rv != APR_SUCCESS ? rv
-                             : djs_store_put(store, key, standard_input(p),
-                                             apr_time_from_sec(atol(rest[1])),
-                                             DJS_PUT_NEW, call(), p);
+    return rv != APR_SUCCESS
+               ? rv
+               : djs_store_put(store, key,
+                               (djs_item_t){ standard_input(p),
+                                             apr_time_from_sec(atol(rest[1])) },
+                               DJS_PUT_NEW, call(), p);
 }
 
 int main(int argc, char **argv)

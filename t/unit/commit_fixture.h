@@ -38,13 +38,13 @@ static apr_status_t watched_get(void *self, djs_bytes_t key, djs_call_t call,
     return fail_with ? fail_with : real->get(self, key, call, val, p);
 }
 
-static apr_status_t watched_put(void *self, djs_bytes_t key, djs_bytes_t val,
-                                apr_time_t expires, djs_put_e how,
-                                djs_call_t call, apr_pool_t *scratch)
+static apr_status_t watched_put(void *self, djs_bytes_t key, djs_item_t item,
+                                djs_put_e how, djs_call_t call,
+                                apr_pool_t *scratch)
 {
     calls++;
     return fail_with ? fail_with
-                     : real->put(self, key, val, expires, how, call, scratch);
+                     : real->put(self, key, item, how, call, scratch);
 }
 
 static apr_status_t watched_update(void *self, djs_bytes_t key,

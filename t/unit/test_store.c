@@ -38,8 +38,8 @@ static void assert_absent(fixture_t *f, const char *key)
 static apr_status_t put(fixture_t *f, const char *key, const char *val,
                         djs_put_e how)
 {
-    return djs_store_put(f->store, text(key), text(val), LATER, how, soon(),
-                         f->p);
+    return djs_store_put(f->store, text(key), (djs_item_t){ text(val), LATER },
+                         how, soon(), f->p);
 }
 
 /* An empty store has nothing, and says so without trouble. */
@@ -93,10 +93,12 @@ static void an_expired_record_is_absent_and_may_be_replaced(void **state)
     then.now = LATER; /* not one microsecond longer */
     assert_int_equal(djs_store_get(f->store, text("a"), then, &got, f->p),
                      DJS_EABSENT);
-    assert_int_equal(djs_store_put(f->store, text("a"), text("x"), LATER * 2,
+    assert_int_equal(djs_store_put(f->store, text("a"),
+                                   (djs_item_t){ text("x"), LATER * 2 },
                                    DJS_PUT_EXISTING, then, f->p),
                      DJS_EABSENT);
-    assert_int_equal(djs_store_put(f->store, text("a"), text("two"), LATER * 2,
+    assert_int_equal(djs_store_put(f->store, text("a"),
+                                   (djs_item_t){ text("two"), LATER * 2 },
                                    DJS_PUT_NEW, then, f->p),
                      APR_SUCCESS);
     assert_int_equal(djs_store_get(f->store, text("a"), then, &got, f->p),
@@ -132,9 +134,10 @@ static void values_of_all_lengths_survive(void **state)
     for (apr_size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
         djs_bytes_t val = noise(lengths[i], (unsigned)i, f->p), got;
 
-        assert_int_equal(
-            djs_store_put(f->store, text(key), val, LATER, how, soon(), f->p),
-            APR_SUCCESS);
+        assert_int_equal(djs_store_put(f->store, text(key),
+                                       (djs_item_t){ val, LATER }, how, soon(),
+                                       f->p),
+                         APR_SUCCESS);
         assert_int_equal(djs_store_get(f->store, text(key), soon(), &got, f->p),
                          APR_SUCCESS);
         assert_true(djs_bytes_equal(got, val));
@@ -149,11 +152,13 @@ static void a_value_too_large_leaves_the_old_record(void **state)
     djs_bytes_t big = noise(VALUE_MAX + 1, 1, f->p);
 
     assert_int_equal(put(f, "a", "one", DJS_PUT_NEW), APR_SUCCESS);
-    assert_int_equal(djs_store_put(f->store, text("a"), big, LATER,
-                                   DJS_PUT_EXISTING, soon(), f->p),
+    assert_int_equal(djs_store_put(f->store, text("a"),
+                                   (djs_item_t){ big, LATER }, DJS_PUT_EXISTING,
+                                   soon(), f->p),
                      DJS_ETOOBIG);
     assert_holds(f, "a", "one");
-    assert_int_equal(djs_store_put(f->store, text("b"), big, LATER, DJS_PUT_NEW,
+    assert_int_equal(djs_store_put(f->store, text("b"),
+                                   (djs_item_t){ big, LATER }, DJS_PUT_NEW,
                                    soon(), f->p),
                      DJS_ETOOBIG);
     assert_absent(f, "b");
@@ -166,11 +171,13 @@ static void a_key_may_be_any_bytes_but_not_any_length(void **state)
     djs_bytes_t longer = noise(DJS_STORE_KEY_MAX + 1, 7, f->p);
     djs_bytes_t odd = djs_bytes_of("\0\xff\n/..", 6);
 
-    assert_int_equal(djs_store_put(f->store, longest, text("l"), LATER,
+    assert_int_equal(djs_store_put(f->store, longest,
+                                   (djs_item_t){ text("l"), LATER },
                                    DJS_PUT_NEW, soon(), f->p),
                      APR_SUCCESS);
-    assert_int_equal(djs_store_put(f->store, odd, text("o"), LATER, DJS_PUT_NEW,
-                                   soon(), f->p),
+    assert_int_equal(djs_store_put(f->store, odd,
+                                   (djs_item_t){ text("o"), LATER },
+                                   DJS_PUT_NEW, soon(), f->p),
                      APR_SUCCESS);
     assert_int_equal(djs_store_get(f->store, longest, soon(), &got, f->p),
                      APR_SUCCESS);
@@ -194,7 +201,8 @@ static void a_call_past_its_deadline_does_nothing(void **state)
     late.until = djs_clock_steady();
     assert_int_equal(djs_store_get(f->store, text("a"), late, &got, f->p),
                      DJS_ETIMEOUT);
-    assert_int_equal(djs_store_put(f->store, text("a"), text("two"), LATER,
+    assert_int_equal(djs_store_put(f->store, text("a"),
+                                   (djs_item_t){ text("two"), LATER },
                                    DJS_PUT_EXISTING, late, f->p),
                      DJS_ETIMEOUT);
     assert_int_equal(djs_store_remove(f->store, text("a"), late, f->p),
@@ -367,11 +375,12 @@ static void a_sweep_removes_the_expired_and_nothing_else(void **state)
     for (int i = 0; i < 200; i++) {
         djs_bytes_t val = noise((apr_size_t)i * 10, (unsigned)i, f->p);
 
-        assert_int_equal(djs_store_put(f->store,
-                                       text(apr_psprintf(f->p, "key%d", i)),
-                                       val, i % 2 ? LATER : LATER / 2 + NOW / 2,
-                                       DJS_PUT_NEW, soon(), f->p),
-                         APR_SUCCESS);
+        assert_int_equal(
+            djs_store_put(
+                f->store, text(apr_psprintf(f->p, "key%d", i)),
+                (djs_item_t){ val, i % 2 ? LATER : LATER / 2 + NOW / 2 },
+                DJS_PUT_NEW, soon(), f->p),
+            APR_SUCCESS);
     }
     assert_int_equal(sweep_round(f, &did, NOW), APR_SUCCESS);
     assert_int_equal(did.removed, 0);
@@ -418,12 +427,15 @@ static void each_shows_every_live_record_once(void **state)
     for (int i = 0; i < 100; i++) {
         djs_bytes_t key = djs_bytes_of(apr_psprintf(f->p, "k%c", i), 2);
 
-        assert_int_equal(djs_store_put(f->store, key,
-                                       noise((apr_size_t)i * 20, 1, f->p),
-                                       LATER, DJS_PUT_NEW, soon(), f->p),
-                         APR_SUCCESS);
+        assert_int_equal(
+            djs_store_put(
+                f->store, key,
+                (djs_item_t){ noise((apr_size_t)i * 20, 1, f->p), LATER },
+                DJS_PUT_NEW, soon(), f->p),
+            APR_SUCCESS);
     }
-    assert_int_equal(djs_store_put(f->store, text("gone"), text("x"), NOW - 1,
+    assert_int_equal(djs_store_put(f->store, text("gone"),
+                                   (djs_item_t){ text("x"), NOW - 1 },
                                    DJS_PUT_NEW, soon(), f->p),
                      APR_SUCCESS);
     assert_int_equal(djs_store_each(f->store, show, &shown, patient(), f->p),
@@ -457,14 +469,14 @@ static void a_long_random_life_agrees_with_a_model(void **state)
         val = noise((x >> 8) % 1500, (unsigned)i, p);
         switch ((x >> 24) % 4) {
         case 0:
-            rv = djs_store_put(f->store, key, val, LATER, DJS_PUT_NEW, soon(),
-                               p);
+            rv = djs_store_put(f->store, key, (djs_item_t){ val, LATER },
+                               DJS_PUT_NEW, soon(), p);
             assert_int_equal(rv, model[k] ? DJS_ETAKEN : APR_SUCCESS);
             model[k] = model[k] ? model[k] : i;
             break;
         case 1:
-            rv = djs_store_put(f->store, key, val, LATER, DJS_PUT_EXISTING,
-                               soon(), p);
+            rv = djs_store_put(f->store, key, (djs_item_t){ val, LATER },
+                               DJS_PUT_EXISTING, soon(), p);
             assert_int_equal(rv, model[k] ? APR_SUCCESS : DJS_EABSENT);
             model[k] = model[k] ? i : 0;
             break;

@@ -18,8 +18,9 @@ static const char key[] = "0123456789abcdef0123456789abcdef01234567";
 static apr_status_t put_named(fixture_t *f, const char *name, apr_size_t len,
                               djs_put_e how)
 {
-    return djs_store_put(f->store, djs_bytes(name), noise(len, 5, f->p), LATER,
-                         how, soon(), f->p);
+    return djs_store_put(f->store, djs_bytes(name),
+                         (djs_item_t){ noise(len, 5, f->p), LATER }, how,
+                         soon(), f->p);
 }
 
 static apr_status_t get_named(fixture_t *f, const char *name, apr_size_t len)
@@ -616,11 +617,11 @@ static void a_sweep_gives_the_disk_back(void **state)
     apr_uint64_t full;
 
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(djs_store_put(f->store,
-                                       djs_bytes(apr_psprintf(f->p, "%d", i)),
-                                       noise(900, 1, f->p), NOW + 1,
-                                       DJS_PUT_NEW, soon(), f->p),
-                         APR_SUCCESS);
+        assert_int_equal(
+            djs_store_put(f->store, djs_bytes(apr_psprintf(f->p, "%d", i)),
+                          (djs_item_t){ noise(900, 1, f->p), NOW + 1 },
+                          DJS_PUT_NEW, soon(), f->p),
+            APR_SUCCESS);
     }
     fill(f, 20);
     full = disk_use(f);
