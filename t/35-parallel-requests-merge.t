@@ -98,5 +98,16 @@ my %keys = map { (split)[0] => 1 } @new;
 is scalar(keys %keys), 6, 'L02: six first writes, six sessions';
 is join(' ', map { (split)[1] } @new), '1 2 3 4 5 6', 'L02: each its own';
 
+# Forked children draw from generators of their own.
+my @drawn = map { split } parallel(10, sub ($i) {
+    return join ' ', map {
+        my $one = $s->browser;
+        $one->act(u => { set => { me => $i } });
+        $one->session_key // 'none';
+    } 1 .. 8;
+});
+my %drawn = map { $_ => 1 } @drawn;
+is scalar(keys %drawn), 80, 'O05: eighty keys from many children, all different';
+
 $s->stop;
 done_testing;

@@ -9,6 +9,11 @@ use Time::HiRes 'sleep';
 my ($back, $socket) = (backend(), backend());
 my $s = server(modules => ['deflate'], conf => <<"END");
 ProxyPass /back http://127.0.0.1:${\ $back->port}/
+ProxyPass /errors http://127.0.0.1:${\ $back->port}/
+<Location /errors>
+  ProxyErrorOverride On
+</Location>
+ErrorDocument 404 "lost"
 ProxyPass /ws http://127.0.0.1:${\ $socket->port}/ upgrade=websocket
 <Location /ws>
   DjSessionRenew EveryRequest
@@ -101,6 +106,17 @@ is scalar(grep { /Set-Cookie|Vary|X-DjSession/i } $r->interim), 0,
     'B15: nothing of ours in a 103';
 is scalar($r->cookies), 1, 'E09: the cookie comes with the answer';
 is $b->data->{p}, 1, 'E09: the update counts once';
+
+# E24: httpd's error page in the place of a back end's.
+$r = $b->get('/errors?s=404&r='
+    . DjSession::Browser::escape('X-DjSession-Update: {"set":{"err":1}}'));
+is $r->status . $r->body, '404lost', 'E24: ProxyErrorOverride';
+is scalar($r->all('X-DjSession-Update')), 0, 'E24: the update is kept in';
+is $b->data->{err}, 1, 'E24: and counts';
+is scalar($r->cookies), 1, 'E24: with its cookie';
+$r = $b->get('/errors?s=500&r='
+    . DjSession::Browser::escape('X-DjSession-Update: {"set":{"err":2}}'));
+is $b->data->{err}, 1, 'C24: that of a 500 does not';
 
 # E10: a websocket.
 sleep 1.1;

@@ -140,6 +140,20 @@ unlike $r->env->{DJSESSION_DATA}, qr/[^ -~]/, 'D06: of ASCII';
 is $r->data->{h}, "a\r\nX-Evil: 1\0\x{80}\x{1F600}%0d%0a<b>",
     'D06: and reads back equal';
 
+# Names that are like ours and are not: a client's header is a header.
+for my $line ('Djsession-User: x', 'DJSESSION_USER: x', 'Proxy: http://x.test')
+{
+    my $seen = $nobody->get('/cgi/act', headers => [$line])->env;
+    ok !exists $seen->{DJSESSION_USER} && !exists $seen->{HTTP_PROXY},
+        "D13: $line becomes no variable of ours, nor a proxy";
+}
+
+# D07: the environment has no limit but the system's: whole, never cut.
+my $long = $s->browser;
+$long->act(u => { set => { "k$_" => 'x' x 7000 } }) for 1 .. 8;
+is join(',', map { length } values %{ $long->get('/cgi/act/data')->data }),
+    join(',', (7000) x 8), 'D07: 56 KB of data are told whole';
+
 # D08: odd member names.
 $ada->act(u => '{"set":{"":1,"PATH":"/evil","LD_PRELOAD":"x","a=b":1,"../x":1,'
     . '"A":1,"a":2,"' . 'k' x 300 . '":1}}');

@@ -116,7 +116,7 @@ is $b->data->{a}, 1, 'J10: and kept';
 # J21, I23: nobody inherits what belongs to the store.
 my @open = grep { defined && index($_, $s->storedir) == 0 }
     map { readlink } glob "/proc/${\ $s->pid }/fd/*";
-is "@open", '', 'J21: the parent has no file of the store open';
+is "@open", '', 'J21, O13: the parent has no file of the store open';
 is $b->get('/cgi/act?fds')->env->{FDS} // '-', '', 'I23: nor has a CGI program';
 
 $s->allows(qr/\[core:(?:notice|error|warn)\][^\n]*(?:exit signal|AH00052|AH00045|

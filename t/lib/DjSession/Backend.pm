@@ -3,19 +3,23 @@
 # It answers each request with the raw head of that request as the body. Lines
 # in the query string (r=Name:%20value, repeated) become response headers,
 # s=404 the status; `early` sends 103 first; a websocket upgrade is accepted
-# and echoes bytes.
+# and echoes bytes. As `scgi` or `fastcgi` it is a program that prints the
+# variables it was given and whose query string is the update it asks for.
 package DjSession::Backend;
 use v5.36;
 use IO::Socket::INET;
 use POSIX ();
 
-sub start ($class) {
+sub start ($class, $protocol = 'http') {
+    my %serve = (http => \&answer, scgi => \&answer_scgi,
+        fastcgi => \&answer_fastcgi);
+    my $answer = $serve{$protocol};
     my $sock = IO::Socket::INET->new(
         Listen => 64, LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1
     ) // die "no back end: $!";
     my $pid = fork // die "fork: $!";
     if (!$pid) {
-        serve($sock);
+        serve($sock, $answer);
         POSIX::_exit(0);
     }
     return bless { pid => $pid, port => $sock->sockport, owner => $$ }, $class;
@@ -23,14 +27,14 @@ sub start ($class) {
 
 sub port ($self) { return $self->{port} }
 
-sub serve ($sock) {
+sub serve ($sock, $answer) {
     local $SIG{CHLD} = 'IGNORE';
     local $SIG{PIPE} = 'IGNORE';
     while (my $client = $sock->accept) {
         my $pid = fork // next;
         if (!$pid) {
             close $sock;
-            answer($client);
+            $answer->($client);
             POSIX::_exit(0);
         }
         close $client;
@@ -97,6 +101,65 @@ sub upgrade ($client, $head) {
     while (sysread $client, my $bytes, 65536) {
         syswrite $client, "echo $bytes";
     }
+    return;
+}
+
+sub read_exactly ($client, $n) {
+    my $got = '';
+    while (length $got < $n) {
+        sysread($client, $got, $n - length $got, length $got) or return;
+    }
+    return $got;
+}
+
+# What both kinds of program print.
+sub program ($env) {
+    my $update = ($env->{QUERY_STRING} // '')
+        =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ger;
+    my $header = length $update ? "X-DjSession-Update: $update\r\n" : '';
+    return "Status: 200 OK\r\nContent-Type: text/plain\r\n$header\r\n"
+        . join '', map { "$_=$env->{$_}\n" } sort keys %$env;
+}
+
+sub answer_scgi ($client) {
+    my $length = '';
+    while ($length !~ /:$/) {
+        $length .= read_exactly($client, 1) // return;
+    }
+    my $block = read_exactly($client, 1 + substr $length, 0, -1) // return;
+    my %env = split /\0/, substr($block, 0, -2), -1;
+    syswrite $client, program(\%env);
+    close $client;
+    return;
+}
+
+# Lengths of FastCGI: a byte, or four with the highest bit set.
+sub take_length ($bytes) {
+    my $first = ord substr $$bytes, 0, 1;
+    return ord substr $$bytes, 0, 1, '' if $first < 128;
+    return unpack('N', substr $$bytes, 0, 4, '') & 0x7FFFFFFF;
+}
+
+sub answer_fastcgi ($client) {
+    my ($params, $id) = ('');
+    while (defined(my $head = read_exactly($client, 8))) {
+        my (undef, $type, $request, $length, $pad) = unpack 'CCnnC', $head;
+        my $content = read_exactly($client, $length + $pad) // return;
+        $id = $request;
+        $params .= substr $content, 0, $length if $type == 4;
+        last if $type == 5 && !$length;
+    }
+    my %env;
+    while (length $params) {
+        my ($name, $value) = (take_length(\$params), take_length(\$params));
+        my $key = substr $params, 0, $name, '';
+        $env{$key} = substr $params, 0, $value, '';
+    }
+    my $out = program(\%env);
+    syswrite $client, pack('CCnnCC', 1, 6, $id, length $out, 0, 0) . $out
+        . pack('CCnnCC', 1, 6, $id, 0, 0, 0)
+        . pack('CCnnCCNCx3', 1, 3, $id, 8, 0, 0, 0, 0);
+    close $client;
     return;
 }
 

@@ -28,7 +28,7 @@ if (defined $wanted && !grep { $_ eq $mpm } split ' ', $wanted) {
 }
 
 sub server (@o)  { return DjSession::Server->start(@o) }
-sub backend ()   { return DjSession::Backend->start }
+sub backend (@o) { return DjSession::Backend->start(@o) }
 sub json ($data) { return JSON::PP->new->canonical->ascii->encode($data) }
 
 # A well-formed key that nobody has; other numbers, other keys.
