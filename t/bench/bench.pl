@@ -2,7 +2,8 @@
 # bench.pl - what a session costs a request, with mod_djsession and its peers.
 #
 # usage: bench.pl [--module FILE] [--store-bench PROGRAM] [--out FILE]
-#                 [--keep DIR] [--requests N] [--rounds N] [section...]
+#                 [--keep DIR] [--only CASE] [--requests N] [--rounds N]
+#                 [--seconds N] [--sessions N] [section...]
 #
 # Sections: instructions syscalls throughput writes scale; all, unless named.
 # Prints one table a section; ratios are between figures of one run, and no
@@ -22,9 +23,10 @@ my %option = (
     requests => 200,
     rounds => 5,
     seconds => 2,
+    sessions => 1_000_000,
 );
 GetOptions(\%option, 'module=s', 'store-bench=s', 'apxs=s', 'out=s', 'keep=s',
-           'requests=i', 'rounds=i', 'seconds=i', 'only=s@')
+           'requests=i', 'rounds=i', 'seconds=i', 'sessions=i', 'only=s@')
     or die "see the head of $0\n";
 my @sections = @ARGV ? @ARGV : DjsBench::Report::sections();
 
@@ -36,11 +38,12 @@ print STDERR "no mod_djsession.so at $option{module}: peers only\n"
     unless $site->{module};
 
 my $text = '';
-for my $section (@sections) {
-    my $part = DjsBench::Report::section($section, $site, \%option);
-    print "\n$part";
-    $text .= "$part\n";
-}
+my $show = sub {
+    print "\n$_[0]";
+    $text .= "$_[0]\n";
+};
+$show->(DjsBench::Report::section($_, $site, \%option)) for @sections;
+$show->(DjsBench::Report::aims());
 if ($option{out}) {
     open my $out, '>', $option{out} or die "$option{out}: $!\n";
     print $out $text;

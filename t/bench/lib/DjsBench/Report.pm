@@ -4,8 +4,9 @@ use strict;
 use warnings;
 use DjsBench::Cases;
 use DjsBench::Instructions;
+use DjsBench::Scale;
 use DjsBench::Syscalls;
-use DjsBench::Table qw(commas ratio table);
+use DjsBench::Table qw(commas median ratio table);
 use DjsBench::Throughput;
 use DjsBench::Writes;
 
@@ -14,6 +15,7 @@ my %SECTION = (
     syscalls => \&syscalls,
     throughput => \&throughput,
     writes => \&writes,
+    scale => \&scale,
 );
 
 sub sections {
@@ -72,17 +74,31 @@ sub instructions {
     my $text = table('Instructions per request (user space, whole process)',
                      [ 'case', 'total', 'added', 'to mod_session_cookie' ],
                      @rows);
-    return $text . _aim('lookup adds at most 0.80 of mod_session_cookie',
-                        ratio($added->('lookup'), $peer), 0.80)
-        . _aim('no cookie adds at most 1500', $added->('none'), 1500);
+    _aim('instructions a lookup adds, to mod_session_cookie',
+         ratio($added->('lookup'), $peer), 0.80);
+    _aim('instructions a request without cookie adds',
+         _whole($added->('none')), 1500);
+    return $text;
 }
 
-# One line that compares a figure with what was aimed at.
+sub _whole {
+    my ($number) = @_;
+    return defined $number ? sprintf '%.0f', $number : undef;
+}
+
+my @aims;
+
+# Notes what was aimed at and what came of it, for the end of the report.
 sub _aim {
     my ($what, $got, $limit) = @_;
-    return '' unless defined $got && $got ne '-';
-    return sprintf "  aim: %s: %s, %s\n", $what, $got,
-        $got <= $limit ? 'met' : 'NOT met';
+    return unless defined $got && $got ne '-';
+    push @aims, [ $what, $got, $limit, $got <= $limit ? 'met' : 'not met' ];
+}
+
+# The last table: every aim of the sections so far.
+sub aims {
+    return @aims ? table('Aims', [ 'aim', 'measured', 'at most', '' ], @aims)
+                 : '';
 }
 
 sub syscalls {
@@ -94,8 +110,7 @@ sub syscalls {
     my $base = $figure->{base};
     my @rows = map {
         my $here = $figure->{ $_->{id} };
-        $here ? [ $_->{text}, sprintf('%.4g', $here->{total}),
-                  sprintf('%.4g', $here->{total} - $base->{total}),
+        $here ? [ $_->{text}, $here->{total}, $here->{total} - $base->{total},
                   sprintf('%.4g', $here->{writes}) ]
               : [ $_->{text}, '-', '-', '-' ]
     } @cases;
@@ -107,9 +122,9 @@ sub syscalls {
         $text .= "  $case->{id}: $names\n" if $names;
     }
     my $lookup = $figure->{lookup} or return $text;
-    return $text . _aim('a lookup adds at most 16 calls',
-                        $lookup->{total} - $base->{total}, 16)
-        . _aim('and writes nothing', $lookup->{writes}, 0);
+    _aim('system calls a lookup adds', $lookup->{total} - $base->{total}, 16);
+    _aim('writes to files of a lookup', $lookup->{writes}, 0);
+    return $text;
 }
 
 sub throughput {
@@ -140,10 +155,38 @@ sub writes {
         or return "Writes of a lifetime: not measured, no mod_djsession\n";
     _progress('writes: one lifetime');
     my $got = DjsBench::Writes::measure($case);
+    _aim('writes of a lifetime, renewal at 10 %', $got->{writing}, 10);
     return table('Writes in one lifetime, renewal at 10 %',
                  [ 'requests', 'that wrote', 'that set a cookie' ],
-                 [ @$got{qw(sent writing cookies)} ])
-        . _aim('at most ten writes a lifetime', $got->{writing}, 10);
+                 [ @$got{qw(sent writing cookies)} ]);
+}
+
+sub scale {
+    my ($site, $option) = @_;
+    my $program = $option->{'store-bench'};
+    return "Scale: not measured, there is no bench_store\n"
+        unless $program && -x $program;
+    my $many = $option->{sessions};
+    my $place = DjsBench::Scale::place($many, $site->{dir});
+    _progress("scale: $many sessions in $place; filling takes a while");
+    my $got = DjsBench::Scale::measure($program, $many, $place);
+    my %small = map {
+        my $what = $_;
+        $what => median(map { $_->{$what} } @{ $got->{small} })
+    } qw(median p99 hold);
+    my $big = $got->{big};
+    my $row = sub {
+        my ($count, $of) = @_;
+        return [ commas($count), map { sprintf '%.1f', $of->{$_} }
+                 qw(median p99 hold) ];
+    };
+    _aim('median lookup, big store to small store',
+         ratio($big->{median}, $small{median}), 1.5);
+    _aim('milliseconds the sweep holds a lock', $big->{hold}, 20);
+    return table("Lookups and sweep of a DBM store (sdbm, in $place)",
+                 [ 'sessions', 'median us', '99 % us', 'longest hold ms' ],
+                 $row->(DjsBench::Scale::SMALL, \%small),
+                 $row->($many, $big));
 }
 
 1;

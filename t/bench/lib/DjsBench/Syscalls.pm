@@ -8,6 +8,7 @@ use warnings;
 use Carp qw(croak);
 use DjsBench::Client;
 use DjsBench::Server;
+use DjsBench::Table qw(median);
 
 # What changes a file or a directory.
 my $WRITES = qr/^(?:write|writev|pwrite64|pwritev2?|ftruncate|fallocate|
@@ -21,8 +22,7 @@ sub start {
                    "$server->{dir}/strace.out");
 }
 
-# Calls of each name per request, files written per request, and in how many
-# requests any file was written; over `count` requests after some others.
+# What summary() makes of `count` requests, after some others to warm up.
 sub measure {
     my ($case, $count) = @_;
     my $server = $case->server('strace');
@@ -61,18 +61,25 @@ sub requests {
     return @requests;
 }
 
+# How often each name is called in a request: the median, for now and then a
+# request comes before httpd looks or after it has begun to wait. Writes are
+# counted one by one.
 sub summary {
     my (@requests) = @_;
-    my (%calls, $writes, $writing);
-    $writes = $writing = 0;
-    for my $request (@requests) {
-        my $here = grep { $_->[1] } @$request;
+    my (%counts, %calls);
+    my $writes = my $writing = my $total = 0;
+    for my $i (0 .. $#requests) {
+        my $here = grep { $_->[1] } @{ $requests[$i] };
         $writes += $here;
         $writing++ if $here;
-        $calls{ $_->[0] } += 1 / @requests for @$request;
+        for my $call (@{ $requests[$i] }) {
+            $counts{ $call->[0] } //= [ (0) x @requests ];
+            $counts{ $call->[0] }[$i]++;
+        }
     }
-    my $total = 0;
-    $total += $_ for values %calls;
+    for my $name (keys %counts) {
+        $total += $calls{$name} = median(@{ $counts{$name} });
+    }
     return { calls => \%calls, total => $total, writing => $writing,
              writes => @requests ? $writes / @requests : 0 };
 }
@@ -83,10 +90,9 @@ sub difference {
     my %diff = map {
         $_ => ($more->{calls}{$_} // 0) - ($base->{calls}{$_} // 0)
     } keys %{ $more->{calls} }, keys %{ $base->{calls} };
-    return join ', ', map {
-        sprintf('%.4g %s', $diff{$_}, $_)
-    } sort { $diff{$b} <=> $diff{$a} || $a cmp $b }
-        grep { abs $diff{$_} >= 0.05 } keys %diff;
+    return join ', ', map { "$diff{$_} $_" }
+        sort { $diff{$b} <=> $diff{$a} || $a cmp $b }
+        grep { $diff{$_} } keys %diff;
 }
 
 1;
