@@ -15,9 +15,9 @@ MaxSpareServers 2
 MaxRequestWorkers 2
 END
 $s->file('htdocs/count', '');
-my $b = $s->browser;
-$b->get('/count');
-my $K = $b->session_key;
+my $visitor = $s->browser;
+$visitor->get('/count');
+my $K = $visitor->session_key;
 
 sub load ($path, $requests) {
     my $url = 'http://127.0.0.1:' . $s->port . $path;
@@ -39,10 +39,13 @@ my %before = resident();
 is load('/index.html', 12_000), 12_000, 'E23: twelve thousand reads';
 is load('/count', 2000), 2000, 'E23: two thousand writes';
 my %after = resident();
-my ($grown) = sort { $b <=> $a }
-    map { $after{$_} - $before{$_} } grep { $before{$_} } keys %after;
-cmp_ok $grown // 9999, '<', 500, "E23: no child grew by more than $grown kB";
-is counted($b), 3001, 'E23: and every write counted';
+my $grown = (sort { $a <=> $b } map { $after{$_} - $before{$_} }
+    grep { $before{$_} } keys %after)[-1] // 9999;
+SKIP: {
+    skip 'E23: a sanitizer keeps what is freed', 1 if $ENV{DJS_PRELOAD};
+    cmp_ok $grown, '<', 500, "E23: no child grew by more than $grown kB";
+}
+is counted($visitor), 3001, 'E23: and every write counted';
 
 # G19: the secret is wiped once everything is derived from it.
 SKIP: {

@@ -310,6 +310,8 @@ sub spawn ($s) {
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', "$s->{dir}/logs/stderr";
         open STDERR, '>&', \*STDOUT;
+        # A sanitizer's library, for a module that was built with it.
+        $ENV{LD_PRELOAD} = $ENV{DJS_PRELOAD} if $ENV{DJS_PRELOAD};
         { exec httpd(), '-d', $s->{dir}, '-f', $s->{conf}, '-DFOREGROUND',
             @{ $s->{o}{arguments} // [] } }
         POSIX::_exit(127);
