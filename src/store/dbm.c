@@ -24,9 +24,20 @@
  * block behind the end the file had when it was opened, and a value in several
  * chunks is several stores. 4 MiB have a bit for every split of 25 levels. */
 static const djs_dbm_type_t types[] = {
-    { "sdbm", { ".dir", ".pag", NULL }, 336, 67041, 4 * 1024 * 1024, 0, 1 },
-    { "gdbm", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 0, 0 },
-    { "db", { "", NULL, NULL }, 0, DJS_DBM_VALUE_MAX, 0, 1, 0 }
+    { .name = "sdbm",
+      .suffix = { ".dir", ".pag", NULL },
+      .pair_max = 336,
+      .value_max = 67041, /* 255 chunks under the longest key */
+      .presize = 4 * 1024 * 1024,
+      .pages = 1 },
+    { .name = "gdbm",
+      .suffix = { "", NULL, NULL },
+      .value_max = DJS_DBM_VALUE_MAX },
+    { .name = "db",
+      .suffix = { "", NULL, NULL },
+      .value_max = DJS_DBM_VALUE_MAX,
+      .temp = "__db.",
+      .silent = 1 }
 };
 
 const djs_dbm_type_t *djs_dbm_type(const char *name)

@@ -26,6 +26,7 @@ typedef struct {
     const char *suffix[3]; /* of the files of one DBM, NULL at the end */
     apr_size_t pair_max;   /* key and value of one chunk; 0: no chunks */
     apr_size_t value_max;  /* longest value of a session */
+    const char *temp;      /* stands before a file's name while it is made */
     apr_off_t presize;     /* of the first file when it is made */
     int silent;            /* errors in closing are not reported */
     int pages;             /* of 1024 bytes, as dbm_pages reads them */

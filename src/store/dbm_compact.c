@@ -94,10 +94,7 @@ static apr_status_t build(const djs_dbm_t *dbm, const char *name,
     apr_status_t rv = djs_pair_room(dbm, live + 1);
 
     if (rv == APR_SUCCESS) {
-        rv = djs_copy_remove(dbm->type, name);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = djs_copy_presize(dbm->type, name);
+        rv = djs_copy_begin(dbm->type, name);
     }
     if (rv == APR_SUCCESS) {
         rv = store_all(dbm, name, scan);
@@ -108,57 +105,40 @@ static apr_status_t build(const djs_dbm_t *dbm, const char *name,
     return djs_pair_status(dbm, rv);
 }
 
-/* Under the lock again: takes the new file if it still says it all. */
-static apr_status_t put_in_place(djs_dbm_t *dbm, int shard, uint32_t changes,
-                                 djs_sweep_t *did, djs_call_t call,
-                                 apr_pool_t *pool)
+/* Under the shard's lock, for a moment: how many changes there have been, with
+ * both copies whole. */
+static apr_status_t look(uint32_t *changes, djs_dbm_t *dbm, int shard,
+                         djs_call_t call, apr_pool_t *pool)
 {
-    apr_time_t since;
     djs_pair_t pair;
     apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = pair.why;
+        *changes = pair.slot->s.changes;
+        djs_pair_leave(&pair);
     }
-    since = djs_clock_steady();
-    if (pair.slot->s.changes == changes) {
-        rv = djs_pair_replace(&pair);
-        if (rv == APR_SUCCESS) {
-            did->compacted++;
-            pair.slot->s.settled =
-                (uint32_t)(djs_copy_allocated(dbm->type,
-                                              pair.copy[DJS_COPY_A]) /
-                           1024);
-        }
-    }
-    djs_pair_leave(&pair);
-    djs_sweep_note(did, since);
     return rv;
 }
 
-/* Under the lock for as long as a copy takes; the copy is then read at
- * leisure. */
+/* Copies A without holding the lock. It is a copy if nobody has written
+ * meanwhile, and nothing may be read from it before that is known;
+ * DJS_EABSENT if somebody has. */
 static apr_status_t make_draft(uint32_t *changes, djs_dbm_t *dbm, int shard,
-                               djs_sweep_t *did, djs_call_t call,
-                               apr_pool_t *pool)
+                               djs_call_t call, apr_pool_t *pool)
 {
-    apr_time_t since;
-    djs_pair_t pair;
-    apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
+    uint32_t after = 0;
+    apr_status_t rv = look(changes, dbm, shard, call, pool);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    since = djs_clock_steady();
-    *changes = pair.slot->s.changes;
-    rv = pair.why;
     if (rv == APR_SUCCESS) {
-        rv = djs_copy_over(dbm->type, pair.copy[DJS_COPY_DRAFT],
-                           pair.copy[DJS_COPY_A]);
+        rv = djs_copy_over(dbm->type, copy_name(dbm, shard, DJS_COPY_DRAFT),
+                           copy_name(dbm, shard, DJS_COPY_A));
+        rv = djs_pair_status(dbm, rv);
     }
-    djs_pair_leave(&pair);
-    djs_sweep_note(did, since);
-    return djs_pair_status(dbm, rv);
+    if (rv == APR_SUCCESS) {
+        rv = look(&after, dbm, shard, call, pool);
+    }
+    return rv == APR_SUCCESS && after != *changes ? DJS_EABSENT : rv;
 }
 
 static apr_status_t read_draft(djs_scan_t *scan, apr_size_t *live,
@@ -180,6 +160,33 @@ static apr_status_t read_draft(djs_scan_t *scan, apr_size_t *live,
     return rv;
 }
 
+/* Under the lock again: takes the new files if they still say it all. */
+static apr_status_t put_in_place(djs_dbm_t *dbm, int shard, uint32_t changes,
+                                 djs_sweep_t *did, djs_call_t call,
+                                 apr_pool_t *pool)
+{
+    apr_uint64_t size =
+        djs_copy_allocated(dbm->type, copy_name(dbm, shard, DJS_COPY_BUILD));
+    apr_time_t since;
+    djs_pair_t pair;
+    apr_status_t rv = djs_pair_enter(&pair, dbm, shard, call.until, pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    since = djs_clock_steady();
+    if (pair.slot->s.changes == changes && pair.why == APR_SUCCESS) {
+        rv = djs_pair_replace(&pair);
+        if (rv == APR_SUCCESS) {
+            did->compacted++;
+            pair.slot->s.settled = (uint32_t)(size / 1024);
+        }
+    }
+    djs_pair_leave(&pair);
+    djs_sweep_note(did, since);
+    return rv;
+}
+
 apr_status_t djs_compact_shard(djs_dbm_t *dbm, int shard, djs_sweep_t *did,
                                djs_call_t call, apr_pool_t *pool)
 {
@@ -193,7 +200,7 @@ apr_status_t djs_compact_shard(djs_dbm_t *dbm, int shard, djs_sweep_t *did,
     apr_status_t rv = djs_pair_room(dbm, size + 1);
 
     if (rv == APR_SUCCESS) {
-        rv = make_draft(&changes, dbm, shard, did, call, pool);
+        rv = make_draft(&changes, dbm, shard, call, pool);
     }
     if (rv == APR_SUCCESS) {
         rv = read_draft(&scan, &live, dbm, shard, pool);
@@ -202,9 +209,12 @@ apr_status_t djs_compact_shard(djs_dbm_t *dbm, int shard, djs_sweep_t *did,
         rv = build(dbm, name, &scan, live);
     }
     if (rv == APR_SUCCESS) {
+        rv = djs_pair_status(dbm, djs_copy_over(dbm->type, draft, name));
+    }
+    if (rv == APR_SUCCESS) {
         rv = put_in_place(dbm, shard, changes, did, call, pool);
     }
     djs_copy_remove(dbm->type, draft);
     djs_copy_remove(dbm->type, name);
-    return rv;
+    return rv == DJS_EABSENT ? APR_SUCCESS : rv;
 }

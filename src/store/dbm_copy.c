@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/status.h"
@@ -164,19 +165,35 @@ apr_status_t djs_copy_over(const djs_dbm_type_t *type, const char *to,
     return APR_SUCCESS;
 }
 
+static apr_status_t remove_file(const char *path)
+{
+    return unlink(path) == 0 || errno == ENOENT ? APR_SUCCESS : errno;
+}
+
+static apr_status_t remove_temp(const djs_dbm_type_t *type, const char *name)
+{
+    const char *base = strrchr(name, '/');
+    char path[NAME_ROOM];
+    int len;
+
+    if (!type->temp || !base) {
+        return APR_SUCCESS;
+    }
+    len = snprintf(path, sizeof(path), "%.*s/%s%s", (int)(base - name), name,
+                   type->temp, base + 1);
+    return len > 0 && len < NAME_ROOM ? remove_file(path) : APR_ENAMETOOLONG;
+}
+
 apr_status_t djs_copy_remove(const djs_dbm_type_t *type, const char *name)
 {
     char path[NAME_ROOM];
+    apr_status_t rv = remove_temp(type, name);
 
-    for (int i = 0; type->suffix[i]; i++) {
-        if (!file_name(path, name, type->suffix[i])) {
-            return APR_ENAMETOOLONG;
-        }
-        if (unlink(path) != 0 && errno != ENOENT) {
-            return errno;
-        }
+    for (int i = 0; rv == APR_SUCCESS && type->suffix[i]; i++) {
+        rv = file_name(path, name, type->suffix[i]) ? remove_file(path)
+                                                    : APR_ENAMETOOLONG;
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t djs_copy_rename(const djs_dbm_type_t *type, const char *to,
@@ -196,14 +213,14 @@ apr_status_t djs_copy_rename(const djs_dbm_type_t *type, const char *to,
     return APR_SUCCESS;
 }
 
-apr_status_t djs_copy_presize(const djs_dbm_type_t *type, const char *name)
+apr_status_t djs_copy_begin(const djs_dbm_type_t *type, const char *name)
 {
     char path[NAME_ROOM];
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv = djs_copy_remove(type, name);
     int fd;
 
-    if (type->presize == 0) {
-        return APR_SUCCESS;
+    if (rv != APR_SUCCESS || type->presize == 0) {
+        return rv;
     }
     if (!file_name(path, name, type->suffix[0])) {
         return APR_ENAMETOOLONG;

@@ -26,7 +26,9 @@ apr_status_t djs_copy_remove(const djs_dbm_type_t *type, const char *name);
 apr_status_t djs_copy_rename(const djs_dbm_type_t *type, const char *to,
                              const char *from);
 
-/* Gives the first file its first size, see djs_dbm_type_t. */
-apr_status_t djs_copy_presize(const djs_dbm_type_t *type, const char *name);
+/* Before files are made: removes what a making that was cut off has left (db
+ * waits for ever for its temporary file to go away), and gives the first file
+ * its first size, see djs_dbm_type_t. */
+apr_status_t djs_copy_begin(const djs_dbm_type_t *type, const char *name);
 
 #endif

@@ -133,6 +133,7 @@ static apr_status_t recover(djs_pair_t *pair)
     pair->good = intent == DJS_INTENT_A ? DJS_COPY_B : DJS_COPY_A;
     pair->why = APR_SUCCESS;
     if (intent != DJS_INTENT_NONE) {
+        pair->slot->s.changes++;
         pair->why = djs_pair_status(pair->dbm,
                                     copy_to(pair, 1 - pair->good, pair->good));
     }
@@ -264,7 +265,8 @@ static apr_status_t open_first(djs_pair_t *pair, int create)
         return healed == APR_SUCCESS ? pair->why : healed;
     }
     intent_set(pair, DJS_INTENT_A);
-    rv = djs_copy_presize(pair->dbm->type, pair->copy[DJS_COPY_A]);
+    pair->slot->s.changes++;
+    rv = djs_copy_begin(pair->dbm->type, pair->copy[DJS_COPY_A]);
     if (rv == APR_SUCCESS) {
         rv = open_file(pair, DJS_COPY_A, APR_DBM_RWCREATE);
     }
@@ -333,7 +335,6 @@ apr_status_t djs_pair_write(djs_pair_t *pair, int create, apr_size_t room,
         }
     }
     if (rv == APR_SUCCESS && pair->changed) {
-        pair->slot->s.changes++;
         write_second(pair, fn, check, baton);
     }
     else if (pair->slot->s.intent == DJS_INTENT_A &&
@@ -347,6 +348,7 @@ static void mark_change(djs_pair_t *pair)
 {
     if (!pair->changed && pair->at == DJS_COPY_A) {
         intent_set(pair, DJS_INTENT_A);
+        pair->slot->s.changes++;
     }
     pair->changed = 1;
 }
@@ -459,18 +461,20 @@ apr_status_t djs_pair_walk(djs_pair_t *pair, apr_uint64_t limit,
 
 apr_status_t djs_pair_replace(djs_pair_t *pair)
 {
-    apr_status_t rv = pair->why;
+    const djs_dbm_type_t *type = pair->dbm->type;
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     intent_set(pair, DJS_INTENT_A);
-    rv = djs_copy_rename(pair->dbm->type, pair->copy[DJS_COPY_A],
+    pair->slot->s.changes++;
+    rv = djs_copy_rename(type, pair->copy[DJS_COPY_A],
                          pair->copy[DJS_COPY_BUILD]);
     if (rv == APR_SUCCESS) {
         intent_set(pair, DJS_INTENT_B);
-        pair->slot->s.changes++;
-        rv = copy_to(pair, DJS_COPY_B, DJS_COPY_A);
+        rv = djs_copy_rename(type, pair->copy[DJS_COPY_B],
+                             pair->copy[DJS_COPY_DRAFT]);
+        if (rv != APR_SUCCESS) {
+            rv = copy_to(pair, DJS_COPY_B, DJS_COPY_A);
+        }
     }
     else {
         rv = copy_to(pair, DJS_COPY_A, DJS_COPY_B);

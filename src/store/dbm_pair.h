@@ -69,7 +69,8 @@ typedef apr_status_t (*djs_pair_each_fn)(djs_bytes_t key, djs_bytes_t val,
 apr_status_t djs_pair_walk(djs_pair_t *pair, apr_uint64_t limit,
                            djs_pair_each_fn fn, void *baton);
 
-/* Puts the files built at DJS_COPY_BUILD in the place of both copies. */
+/* Puts the files at DJS_COPY_BUILD and DJS_COPY_DRAFT, which are equal, in the
+ * place of the two copies. Only when both copies are whole. */
 apr_status_t djs_pair_replace(djs_pair_t *pair);
 
 /* Whether the disk has room for `room` more bytes (0: nothing grows), with a
