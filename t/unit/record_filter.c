@@ -104,7 +104,7 @@ static void run_case(const djs_bytes_t *parts, apr_pool_t *p)
     djs_record_t record = { .kind = DJS_RECORD_SESSION, .body = parts[BODY] };
     char store_key[DJS_STORE_KEY_LEN + 1];
     djs_record_place_t place;
-    djs_keyring_t *ring;
+    djs_keyring_t *ring = NULL;
     djs_bytes_t ours;
 
     if (parts[SECRET].len != DJS_SECRET_BYTES ||
