@@ -12,7 +12,7 @@ my $s = server(loglevel => 'warn', conf => counter_pages(),
 StartServers 2
 MinSpareServers 1
 MaxSpareServers 2
-MaxRequestWorkers 2
+MaxRequestWorkers 3
 END
 $s->file('htdocs/count', '');
 my $visitor = $s->browser;
@@ -77,5 +77,6 @@ sub search ($pid, @needles) {
     }
     return $count;
 }
+$s->allows(qr/AH00161/);
 $s->stop;
 done_testing;
