@@ -125,4 +125,56 @@ static inline int end(void **state)
     return rv;
 }
 
+#define KEY "0123456789abcdef0123456789abcdef01234567"
+
+static inline apr_status_t put_named(fixture_t *f, const char *name,
+                                     apr_size_t len, djs_put_e how)
+{
+    return djs_store_put(f->store, djs_bytes(name),
+                         (djs_item_t){ noise(len, 5, f->p), LATER }, how,
+                         soon(), f->p);
+}
+
+static inline apr_status_t get_named(fixture_t *f, const char *name,
+                                     apr_size_t len)
+{
+    djs_bytes_t got;
+    apr_status_t rv =
+        djs_store_get(f->store, djs_bytes(name), soon(), &got, f->p);
+
+    if (rv == APR_SUCCESS && !djs_bytes_equal(got, noise(len, 5, f->p))) {
+        abort(); /* wrong data as a success */
+    }
+    return rv;
+}
+
+static inline const char *in_store(fixture_t *f, const char *name)
+{
+    return apr_pstrcat(f->p, f->path, "/", name, NULL);
+}
+
+/* What the one shard's copies are called, for each type. */
+static const char *const files_of_sdbm[] = { "000.a.dir", "000.a.pag",
+                                             "000.b.dir", "000.b.pag", NULL };
+static const char *const files_of_others[] = { "000.a", "000.b", NULL };
+
+static inline const char *const *shard_files(void)
+{
+    return strcmp(fixture_kind, "sdbm") == 0 ? files_of_sdbm : files_of_others;
+}
+
+/* As the fixture's begin, with a single shard so that its files are known. */
+static inline int begin_one_shard(void **state)
+{
+    fixture_t *f;
+
+    if (begin(state) != 0) {
+        return 1;
+    }
+    f = *state;
+    f->path = apr_pstrcat(f->p, f->base, "/one", NULL);
+    return fixture_make(f, f->path, fixture_kind, "1") != NULL ||
+           djs_store_open(f->store, f->child) != APR_SUCCESS;
+}
+
 #endif

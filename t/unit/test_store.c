@@ -124,10 +124,11 @@ static void a_removed_record_stays_removed(void **state)
 static void values_of_all_lengths_survive(void **state)
 {
     fixture_t *f = *state;
-    static const apr_size_t lengths[] = { 0,     1,     262,  263,  264,   265,
-                                          549,   550,   551,  837,  838,   1007,
-                                          1008,  1009,  4096, 5000, 20000, 300,
-                                          65536, 67000, 1,    0 };
+    static const apr_size_t lengths[] = { 0,    1,    271,   272,  562,   563,
+                                          262,  263,  264,   265,  549,   550,
+                                          551,  837,  838,   1007, 1008,  1009,
+                                          4096, 5000, 20000, 300,  65536, 67000,
+                                          1,    0 };
     static const char key[] = "0123456789abcdef0123456789abcdef01234567";
     djs_put_e how = DJS_PUT_NEW;
 
