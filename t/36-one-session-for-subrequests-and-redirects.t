@@ -22,6 +22,9 @@ my $s = server(modules => [qw(autoindex negotiation auth_basic
 </Directory>
 RewriteEngine On
 RewriteRule ^/nice$ /cgi/act [PT]
+<Location /many>
+  DjSessionCreate Always
+</Location>
 ErrorDocument 404 /cgi/act?u=%7B%22incr%22:%7B%22n%22:1%7D%7D
 ErrorDocument 403 /cgi/act?u=%7B%22incr%22:%7B%22n%22:1%7D%7D
 ErrorDocument 401 /cgi/act?u=%7B%22incr%22:%7B%22n%22:1%7D%7D
@@ -49,6 +52,8 @@ $s->file('htdocs/fifty.shtml',
 $s->file('htdocs/state.shtml', '<!--#echo var="DJSESSION_STATE" -->'
     . '<!--#include virtual="/cgi/act" -->');
 $s->file('htdocs/deep.shtml', '<!--#include virtual="/state.shtml" -->');
+$s->file('htdocs/many/page.shtml',
+    join '', map { qq(<!--#include virtual="/cgi/act/many?body=$_." -->) } 1 .. 20);
 mkdir $s->dir . "/htdocs/$_" for qw(di rw);
 
 sub u ($data) { return 'u=' . DjSession::Browser::escape(json($data)) }
@@ -123,6 +128,28 @@ for my $page ('/state.shtml', '/deep.shtml') {
 $r = $b->get('/list/');
 is $r->status, 200, 'E01: a directory listing';
 like $b->get('/two')->body, qr/two/, 'E01: negotiation';
+# An update that comes from inside a page: it counts, or its loss is logged.
+for my $text ('', 'text before it ', 'x' x 20_000) {
+    $s->file('htdocs/inner.shtml',
+        qq($text<!--#include virtual="/cgi/act?body=in&$incr" -->));
+    my $lost = () = $s->log =~ /DJS208/g;
+    my $before = n();
+    $r = $b->get('/inner.shtml');
+    is $r->status, 200, 'E01: an include with an update is served';
+    my $counted = n() - $before;
+    my $told = (() = $s->log =~ /DJS208/g) - $lost;
+    is $counted + $told, 1, 'E01: its update counts, or its loss is logged';
+    is scalar($r->all('X-DjSession-Update')), 0, 'E01: the header stays in';
+}
+$s->allows(qr/DJS208/);
+
+# A first visit to a page of many parts: one session.
+$r = $s->browser->get('/many/page.shtml');
+is scalar($r->cookies), 1, 'E01: DjSessionCreate Always: one cookie';
+is $r->body, join('', map { "$_." } 1 .. 20), 'E01: for all its parts';
+my $visitor = $s->browser;
+$visitor->get('/many/');
+is $visitor->state, 'live', 'E01: also for a directory listing';
 my $first = $s->browser;
 $first->get('/fifty.shtml');
 is $first->session_key, undef, 'E01: no session comes of reading';

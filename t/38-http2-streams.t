@@ -25,6 +25,14 @@ for my $n (0, 1, 10, 150) {
     unlike $said, qr/\Q$K\E/, 'A27: and hidden from the program' if $n;
 }
 
+# D04: trailers of HTTP/2.
+$s->file('body', 'x=1');
+my $trailed = `nghttp --no-verify-peer -d @{[ $s->dir ]}/body \\
+    --trailer 'x-djsession-user: forged' --trailer 'x_djsession_state: forged' \\
+    $url/cgi/act 2>&1`;
+like $trailed, qr/^DJSESSION_STATE=none$/m, 'D04: a request with trailers';
+unlike $trailed, qr/forged/, 'D04: which tell the program nothing';
+
 # E11: a hundred streams at once, each changes the session.
 my $said = `h2load -n 100 -c 1 -m 100 -H 'cookie: sessionid=$K' \\
     '$url${\ u('{"incr":{"n":1}}') }' 2>&1`;

@@ -140,6 +140,22 @@ unlike $r->env->{DJSESSION_DATA}, qr/[^ -~]/, 'D06: of ASCII';
 is $r->data->{h}, "a\r\nX-Evil: 1\0\x{80}\x{1F600}%0d%0a<b>",
     'D06: and reads back equal';
 
+# One value as a variable: all of it, or nothing.
+for my $row (['"cook"', 'cook'], ['"a b=c;%41"', 'a b=c;%41'], ['17', '17'],
+    ['true', 'true'], ['null', undef], ['"admin\u0000x"', undef],
+    ['"\u00e9"', "\xc3\xa9"], ['""', ''])
+{
+    my ($json, $want) = @$row;
+    $ada->act(u => qq({"set":{"role":$json}}));
+    my $got = told($ada->get('/cgi/act/export'))->{DJSESSION_ROLE};
+    isnt $got // '-', 'admin', "D06: $json is not cut" if $json =~ /u0000/;
+    is $got, $want, "D06: $json as a variable"
+        if defined $want && $json =~ /^["\d]/;
+}
+$ada->act(u => qq({"set":{"role":"a\\r\\nDJSESSION_USER=root"}}));
+is told($ada->get('/cgi/act/export'))->{DJSESSION_USER}, 'ada',
+    'D06: a line break in a value makes no variable';
+
 # Names that are like ours and are not: a client's header is a header.
 for my $line ('Djsession-User: x', 'DJSESSION_USER: x', 'Proxy: http://x.test')
 {
