@@ -159,13 +159,13 @@ static const char *check_prefix(const djs_cookie_t *c, apr_pool_t *p)
 
 int djs_cookie_sets(djs_bytes_t header, djs_bytes_t name)
 {
-    const char *end = header.data + header.len;
-    const char *stop, *equals;
+    const char *end, *stop, *equals;
     djs_bytes_t head;
 
     if (header.len == 0) {
-        return 0;
+        return 0; /* data may be NULL then */
     }
+    end = header.data + header.len;
     stop = memchr(header.data, ';', header.len);
     head = trim(header.data, stop ? stop : end);
     end = head.data + head.len;

@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <apr_general.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
         LLVMFuzzerTestOneInput(data, size);
         free(data);
     }
+    apr_terminate(); /* with its pools, so that what leaks shows */
     printf("%d inputs\n", argc - 1);
     return 0;
 }
