@@ -28,7 +28,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(djs_hook_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* Behind mod_headers' filter and before mod_cache's: same type, later. */
     ap_hook_insert_filter(djs_output_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
-    ap_hook_insert_error_filter(djs_output_insert, NULL, NULL,
+    ap_hook_insert_error_filter(djs_output_insert_error, NULL, NULL,
                                 APR_HOOK_REALLY_LAST);
     /* Responses that went past the filter: programs that write their own
      * headers, tunnels. */

@@ -99,10 +99,12 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
 
     ctx->committed = 1;
     ctx->denied = 1;
-    ap_log_rerror(
-        APLOG_MARK, APLOG_ERR, 0, r, "DJS209: session %s was not saved: %s",
-        ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag : "(new)",
-        djs_status_text(rv, text, sizeof text));
+    /* In an outage DJS101 has told of it. */
+    ap_log_rerror(APLOG_MARK, ctx->host->back->down ? APLOG_INFO : APLOG_ERR, 0,
+                  r, "DJS209: session %s was not saved: %s",
+                  ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag
+                                                     : "(new)",
+                  djs_status_text(rv, text, sizeof text));
     if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -178,6 +180,10 @@ static int before_first_byte(request_rec *r)
     int status = take_update(r, r);
     djs_request_t *ctx = djs_request_find(r);
 
+    if (ctx != NULL && ctx->failure != OK) {
+        status = ctx->failure;
+        ctx->failure = OK;
+    }
     if (r->main != NULL) {
         return status;
     }
@@ -276,6 +282,24 @@ void djs_output_insert(request_rec *r)
         (r->proto_num >= HTTP_VERSION(2, 0) ||
          apr_table_get(r->headers_in, "Transfer-Encoding"))) {
         ap_add_input_filter_handle(trailer_filter, NULL, r, r->connection);
+    }
+}
+
+/* A handler that answers with an HTTP error may have set the update header; it
+ * is thrown away with its other headers before our filter sees the page. */
+void djs_output_insert_error(request_rec *r)
+{
+    djs_request_t *ctx;
+    int status;
+
+    if (!djs_server_in_use()) {
+        return;
+    }
+    djs_output_insert(r);
+    status = take_update(r, r);
+    ctx = djs_request_find(r);
+    if (ctx != NULL && status != OK) {
+        ctx->failure = status;
     }
 }
 

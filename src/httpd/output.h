@@ -13,9 +13,10 @@
 /* Registers the filters. */
 void djs_output_register(void);
 
-/* insert_filter and insert_error_filter: the filter in front of this response.
- */
+/* insert_filter and insert_error_filter: the filter in front of this response;
+ * of an error page also the update that its handler asked for. */
 void djs_output_insert(request_rec *r);
+void djs_output_insert_error(request_rec *r);
 
 /* After an internal redirect: what the redirecting program wanted done to the
  * session is done now, under the terms of its own location. OK, or the HTTP

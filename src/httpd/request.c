@@ -153,11 +153,38 @@ int djs_request_depends(const djs_policy_t *policy)
            policy->backend_updates == DJS_ON;
 }
 
+static int depends_anyway(const request_rec *r)
+{
+    const djs_policy_t *policy = djs_server_policy(r);
+
+    return policy->enabled == DJS_ON && djs_request_depends(policy);
+}
+
 int djs_request_is_plain(request_rec *r, const djs_policy_t *policy)
 {
-    return r->main == NULL && r->prev == NULL &&
+    if (r->main != NULL &&
+        (djs_request_find(r) != NULL ||
+         (djs_request_depends(policy) && !depends_anyway(r->main)))) {
+        return 0; /* what includes it depends on the session, too: say so */
+    }
+    return top_of(r)->next == NULL && r->prev == NULL &&
            policy->create == DJS_CREATE_ON_WRITE &&
            apr_table_get(r->headers_in, "Cookie") == NULL;
+}
+
+/* The policy that counts: a subrequest is part of the request that asks for
+ * it (httpd looks up path infos and directory indexes so, before the request's
+ * own fixups), unless only the subrequest has sessions. */
+static const djs_policy_t *governing(const request_rec *r)
+{
+    const djs_policy_t *policy = djs_server_policy(r);
+
+    for (r = r->main; r != NULL; r = r->main) {
+        if (djs_server_policy(r)->enabled == DJS_ON) {
+            policy = djs_server_policy(r);
+        }
+    }
+    return policy;
 }
 
 static void read_cookies(request_rec *r, djs_request_t *ctx, djs_bytes_t header)
@@ -179,7 +206,7 @@ static djs_request_t *make(request_rec *r, request_rec *top)
 
     ctx->top = top;
     ctx->host = djs_server_host(r->server);
-    ctx->policy = djs_server_policy(r);
+    ctx->policy = governing(r);
     ctx->tls = came_over_tls(r, ctx->host);
     ctx->refused = ctx->policy->https_only == DJS_ON && !ctx->tls;
     djs_session_init(&ctx->session, top->pool);

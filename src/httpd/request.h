@@ -18,11 +18,12 @@ typedef struct {
     const djs_policy_t *policy; /* of the location that asked first */
     djs_candidates_t candidates;
     djs_session_t session;
-    int tls;       /* the request came over TLS */
-    int refused;   /* HTTPSOnly and not TLS: no session here */
-    int denied;    /* answered 503 already: its error page may pass */
-    int depends;   /* what the client gets may depend on the session */
-    int committed; /* saved, or there was nothing to save */
+    int tls;     /* the request came over TLS */
+    int refused; /* HTTPSOnly and not TLS: no session here */
+    int denied;  /* answered 503 already: its error page may pass */
+    int depends; /* what the client gets may depend on the session */
+    int failure; /* an error to answer with, found before there was a filter */
+    int committed;             /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
     djs_saved_t cookie;        /* what the final response says of the cookie */
     const djs_policy_t *cookie_policy; /* and with which attributes */
@@ -32,8 +33,8 @@ typedef struct {
  * session: its environment, or what its programs do to it. */
 int djs_request_depends(const djs_policy_t *policy);
 
-/* Nonzero when the request brings no cookie and is no part of another one, so
- * that there is nothing to load and nobody to share it with. */
+/* Nonzero when the request brings no cookie and follows no other one, so that
+ * there is nothing to load and nothing to share. */
 int djs_request_is_plain(request_rec *r, const djs_policy_t *policy);
 
 /* The session of `r`, loaded. Never NULL; the state says what came of it. */
