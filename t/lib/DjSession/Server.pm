@@ -30,7 +30,7 @@ my @MODULES = qw(authz_core authn_core authz_host mime dir alias rewrite
 
 # start(%o) dies when httpd does not come up. base, conf: text of the virtual
 # host; global: text before it; after: text behind it; modules: more modules;
-# tls, http2: what they say; loglevel; dir: another server's directory, to
+# tls, http2: what they say; clock: it can be shifted; loglevel; dir: another server's directory, to
 # share its state; store, secret: DjSessionStore and DjSessionSecretFile lines;
 # bare: no line about djsession at all but LoadModule. @DIR@, @PORT@,
 # @TLSPORT@ and @STATE@ are replaced in each text.
@@ -73,6 +73,7 @@ sub prepare ($class, %o) {
     $s->file('htdocs/index.html', "home\n");
     $s->make_secret("$s->{state}/secret.key") unless $o{dir};
     $s->make_certificate if $o{tls};
+    $s->make_clock if $o{clock};
     return $s;
 }
 
@@ -123,6 +124,24 @@ sub make_certificate ($s) {
         . " -addext basicConstraints=CA:FALSE"
         . " -keyout $s->{dir}/tls.key -out $s->{dir}/tls.crt 2>/dev/null";
     die "openssl makes no certificate\n" if $made;
+    return;
+}
+
+# A time of day for this server alone, which shift_clock() moves.
+sub make_clock ($s) {
+    my $cc = $ENV{CC} // 'cc';
+    system "$cc -D_GNU_SOURCE -shared -fPIC -o $s->{dir}/clockshift.so"
+        . " $tree/t/lib/clockshift.c -ldl";
+    die "no clockshift.so\n" if $?;
+    return $s->shift_clock(0);
+}
+
+# The server's clock is so many seconds ahead (or behind) from now on.
+sub shift_clock ($s, $seconds) {
+    my $path = "$s->{dir}/clock";
+    open my $fh, -e $path ? '+<:raw' : '>:raw', $path or die "$path: $!";
+    syswrite $fh, pack 'q', $seconds;
+    close $fh;
     return;
 }
 
@@ -311,7 +330,9 @@ sub spawn ($s) {
         open STDOUT, '>>', "$s->{dir}/logs/stderr";
         open STDERR, '>&', \*STDOUT;
         # A sanitizer's library, for a module that was built with it.
-        $ENV{LD_PRELOAD} = $ENV{DJS_PRELOAD} if $ENV{DJS_PRELOAD};
+        $ENV{LD_PRELOAD} = join ':', grep { $_ } $ENV{DJS_PRELOAD},
+            $s->{o}{clock} ? "$s->{dir}/clockshift.so" : '';
+        $ENV{DJS_CLOCK} = "$s->{dir}/clock";
         { exec httpd(), '-d', $s->{dir}, '-f', $s->{conf}, '-DFOREGROUND',
             @{ $s->{o}{arguments} // [] } }
         POSIX::_exit(127);
