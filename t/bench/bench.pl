@@ -6,8 +6,9 @@
 #                 [--seconds N] [--sessions N] [section...]
 #
 # Sections: instructions syscalls throughput writes scale; all, unless named.
-# Prints one table a section; ratios are between figures of one run, and no
-# figure fails the run: the machine decides those.
+# Prints a table for each section, one of all cases, and one of the aims. Ratios
+# are between figures of one run, and no figure fails the run: the machine
+# decides those.
 use strict;
 use warnings;
 use FindBin;
@@ -43,6 +44,7 @@ my $show = sub {
     $text .= "$_[0]\n";
 };
 $show->(DjsBench::Report::section($_, $site, \%option)) for @sections;
+$show->(DjsBench::Report::together($site, \%option));
 $show->(DjsBench::Report::aims());
 if ($option{out}) {
     open my $out, '>', $option{out} or die "$option{out}: $!\n";

@@ -78,11 +78,15 @@ LoadModule session_dbd_module MODULES/mod_session_dbd.so
 DBDriver sqlite3
 DBDParams DIR/sessions.db
 DBDPersist On
-DBDPrepareSQL "select value from session where key = %s and (expiry = 0 or expiry > %lld)" selectsession
+DBDPrepareSQL "select value from session where key = %s and \
+    (expiry = 0 or expiry > %lld)" selectsession
 DBDPrepareSQL "delete from session where key = %s" deletesession
-DBDPrepareSQL "insert into session (value, expiry, key) values (%s, %lld, %s)" insertsession
-DBDPrepareSQL "update session set value = %s, expiry = %lld, key = %s where key = %s" updatesession
-DBDPrepareSQL "delete from session where expiry != 0 and expiry < %lld" cleansession
+DBDPrepareSQL "insert into session (value, expiry, key) \
+    values (%s, %lld, %s)" insertsession
+DBDPrepareSQL "update session set value = %s, expiry = %lld, key = %s \
+    where key = %s" updatesession
+DBDPrepareSQL "delete from session \
+    where expiry != 0 and expiry < %lld" cleansession
 SessionDBDCookieName session path=/
 CONF
 

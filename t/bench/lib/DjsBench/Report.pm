@@ -18,6 +18,10 @@ my %SECTION = (
     scale => \&scale,
 );
 
+# What sections say of a case for the table of all: case => { column => cell }.
+my %all;
+my @aims;
+
 sub sections {
     return grep { $SECTION{$_} }
         qw(instructions syscalls throughput writes scale);
@@ -57,6 +61,8 @@ sub _each {
 
 sub instructions {
     my ($site, $option) = @_;
+    return "Instructions: not measured, there is no valgrind\n"
+        unless $site->has_tool('valgrind');
     my @cases = _cases($site, $option);
     my $figure = _each('instructions', sub {
         DjsBench::Instructions::measure($_[0], $option->{requests})
@@ -68,6 +74,8 @@ sub instructions {
     my $peer = $added->('peer_cookie');
     my @rows = map {
         my $more = $added->($_->{id});
+        $all{ $_->{id} }{'instructions added'} = commas($more);
+        $all{ $_->{id} }{'to mod_session_cookie'} = ratio($more, $peer);
         [ $_->{text}, commas($figure->{ $_->{id} }), commas($more),
           ratio($more, $peer) ]
     } @cases;
@@ -86,13 +94,23 @@ sub _whole {
     return defined $number ? sprintf '%.0f', $number : undef;
 }
 
-my @aims;
-
 # Notes what was aimed at and what came of it, for the end of the report.
 sub _aim {
     my ($what, $got, $limit) = @_;
     return unless defined $got && $got ne '-';
     push @aims, [ $what, $got, $limit, $got <= $limit ? 'met' : 'not met' ];
+}
+
+# The last but one table: a row for each case, a column from each section.
+sub together {
+    my ($site, $option) = @_;
+    my @columns = ('instructions added', 'to mod_session_cookie',
+                   'system calls added', 'writes', 'requests/s to static');
+    my @cases = grep { $all{ $_->{id} } } _cases($site, $option);
+    return '' unless @cases;
+    return table('All together', [ 'case', @columns ],
+                 map { [ $_->{text}, @{ $all{ $_->{id} } }{@columns} ] }
+                 @cases);
 }
 
 # The last table: every aim of the sections so far.
@@ -103,6 +121,8 @@ sub aims {
 
 sub syscalls {
     my ($site, $option) = @_;
+    return "System calls: not measured, there is no strace\n"
+        unless $site->has_tool('strace');
     my @cases = _cases($site, $option);
     my $figure = _each('syscalls', sub {
         DjsBench::Syscalls::measure($_[0], $_[0]{slow} ? 10 : 50)
@@ -117,8 +137,11 @@ sub syscalls {
     my $text = table('System calls per request',
                      [ 'case', 'total', 'added', 'writes to files' ], @rows);
     for my $case (@cases) {
-        my $here = $figure->{ $case->{id} };
-        my $names = $here && DjsBench::Syscalls::difference($here, $base);
+        my $here = $figure->{ $case->{id} } or next;
+        $all{ $case->{id} }{'system calls added'} =
+            $here->{total} - $base->{total};
+        $all{ $case->{id} }{writes} = sprintf '%.4g', $here->{writes};
+        my $names = DjsBench::Syscalls::difference($here, $base);
         $text .= "  $case->{id}: $names\n" if $names;
     }
     my $lookup = $figure->{lookup} or return $text;
@@ -139,6 +162,7 @@ sub throughput {
     my $peer = $figure->{peer_cookie}{rate};
     my @rows = map {
         my $here = $figure->{ $_->{id} };
+        $all{ $_->{id} }{'requests/s to static'} = ratio($here->{rate}, $base);
         [ $_->{text}, commas($here->{rate}), ratio($here->{rate}, $base),
           ratio($here->{rate}, $peer), commas($here->{p50}),
           commas($here->{p99}) ]
@@ -151,8 +175,9 @@ sub throughput {
 
 sub writes {
     my ($site) = @_;
-    my $case = DjsBench::Cases::find($site, 'quiet')
-        or return "Writes of a lifetime: not measured, no mod_djsession\n";
+    my $case = DjsBench::Cases::find($site, 'quiet');
+    return "Writes of a lifetime: not measured, strace or the module lacks\n"
+        unless $case && $site->has_tool('strace');
     _progress('writes: one lifetime');
     my $got = DjsBench::Writes::measure($case);
     _aim('writes of a lifetime, renewal at 10 %', $got->{writing}, 10);

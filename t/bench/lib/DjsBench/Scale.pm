@@ -48,7 +48,8 @@ sub _run {
 sub place {
     my ($sessions, $fallback) = @_;
     my $needed = $sessions * 4096;
-    my ($free) = (`df -Pk /dev/shm 2>/dev/null` || '') =~ /^\S+\s+\d+\s+\d+\s+(\d+)/m;
+    my $df = `df -Pk /dev/shm 2>/dev/null` // '';
+    my ($free) = $df =~ /^\S+\s+\d+\s+\d+\s+(\d+)/m;
     my $memory = 0;
     if (open my $in, '<', '/proc/meminfo') {
         while (<$in>) {

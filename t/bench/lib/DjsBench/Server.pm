@@ -79,7 +79,8 @@ CONF
 sub start {
     my ($self, @wrapper) = @_;
     my $one_process = @wrapper || $self->{one_process};
-    my @words = (@wrapper, $self->{site}{httpd}, '-f', "$self->{dir}/httpd.conf",
+    my @words = (@wrapper, $self->{site}{httpd},
+                 '-f', "$self->{dir}/httpd.conf",
                  $one_process ? '-X' : '-DFOREGROUND');
 
     unlink "$self->{dir}/pid";
