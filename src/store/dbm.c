@@ -148,6 +148,10 @@ static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
             apr_psprintf(pchild, "%s/%03x.%c", dbm->path,
                          (unsigned)i / DJS_COPIES, "abcd"[i % DJS_COPIES]);
     }
+    dbm->scratch = djs_scratch_make(pchild);
+    if (!dbm->scratch) {
+        return APR_ENOMEM;
+    }
     rv =
         djs_lock_open(&dbm->lock, apr_pstrcat(pchild, dbm->path, "/lock", NULL),
                       dbm->shards, pchild);
@@ -155,14 +159,32 @@ static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
     return rv == APR_SUCCESS ? rv : djs_pair_status(dbm, rv);
 }
 
+/* Locks the shard of `key`, with a pool for what the call needs. */
 static apr_status_t enter(djs_pair_t *pair, djs_dbm_t *dbm, djs_bytes_t key,
-                          djs_call_t call, apr_pool_t *pool)
+                          djs_call_t call)
 {
+    apr_pool_t *pool;
+    apr_status_t rv;
+
     if (!dbm->lock) {
         return DJS_ETROUBLE; /* not open in this process */
     }
-    return djs_pair_enter(pair, dbm, djs_dbm_shard(dbm, key.data, key.len),
-                          call.until, pool);
+    pool = djs_scratch_take(dbm->scratch);
+    if (!pool) {
+        return APR_ENOMEM;
+    }
+    rv = djs_pair_enter(pair, dbm, djs_dbm_shard(dbm, key.data, key.len),
+                        call.until, pool);
+    if (rv != APR_SUCCESS) {
+        djs_scratch_give(dbm->scratch, pool);
+    }
+    return rv;
+}
+
+static void leave(djs_pair_t *pair)
+{
+    djs_pair_leave(pair);
+    djs_scratch_give(pair->dbm->scratch, pair->pool);
 }
 
 typedef struct {
@@ -185,11 +207,11 @@ static apr_status_t dbm_get(void *self, djs_bytes_t key, djs_call_t call,
 {
     get_op_t op = { key, { NULL, 0 }, call.now, p };
     djs_pair_t pair;
-    apr_status_t rv = enter(&pair, self, key, call, p);
+    apr_status_t rv = enter(&pair, self, key, call);
 
     if (rv == APR_SUCCESS) {
         rv = djs_pair_read(&pair, get_from, &op);
-        djs_pair_leave(&pair);
+        leave(&pair);
     }
     *val = op.val;
     return rv;
@@ -202,6 +224,7 @@ typedef struct {
     djs_put_e how;
     djs_update_fn fn;
     void *baton;
+    apr_pool_t *scratch; /* the caller's, for `fn` */
     djs_update_t todo;
     djs_chunk_head_t old; /* chunks is 0 when there was no record */
     djs_chunk_head_t head;
@@ -277,18 +300,19 @@ static apr_status_t dbm_put(void *self, djs_bytes_t key, djs_item_t item,
     djs_pair_t pair;
     apr_status_t rv;
 
+    (void)scratch;
     op.todo = (djs_update_t){ DJS_UPDATE_REPLACE, item.val, item.expires };
     op.head.expires = item.expires;
     rv = djs_record_plan(&op.head, self, key, item.val.len);
     if (rv == APR_SUCCESS) {
-        rv = enter(&pair, self, key, call, scratch);
+        rv = enter(&pair, self, key, call);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = djs_pair_write(&pair, how == DJS_PUT_NEW, item.val.len + 1, put_into,
                         change_check, &op);
-    djs_pair_leave(&pair);
+    leave(&pair);
     return rv;
 }
 
@@ -296,10 +320,10 @@ static apr_status_t update_decide(djs_pair_t *pair, change_t *op)
 {
     djs_bytes_t current;
     apr_status_t rv = djs_record_get(&op->old, &current, pair, op->key,
-                                     op->call.now, pair->pool);
+                                     op->call.now, op->scratch);
 
     if (rv == APR_SUCCESS) {
-        rv = op->fn(&op->todo, current, op->baton, pair->pool);
+        rv = op->fn(&op->todo, current, op->baton, op->scratch);
     }
     if (rv == APR_SUCCESS && op->todo.what == DJS_UPDATE_REPLACE) {
         op->head.expires = op->todo.expires;
@@ -326,16 +350,18 @@ static apr_status_t dbm_update(void *self, djs_bytes_t key, djs_update_fn fn,
                                void *baton, djs_call_t call,
                                apr_pool_t *scratch)
 {
-    change_t op = { .key = key, .call = call, .fn = fn, .baton = baton };
+    change_t op = { .key = key, .call = call, .scratch = scratch };
     djs_dbm_t *dbm = self;
     djs_pair_t pair;
-    apr_status_t rv = enter(&pair, dbm, key, call, scratch);
+    apr_status_t rv = enter(&pair, dbm, key, call);
 
+    op.fn = fn;
+    op.baton = baton;
     if (rv == APR_SUCCESS) {
         /* how much will be written is not known before fn has decided */
         rv = djs_pair_write(&pair, 0, dbm->max_value, update_in, change_check,
                             &op);
-        djs_pair_leave(&pair);
+        leave(&pair);
     }
     return rv;
 }
@@ -364,12 +390,13 @@ static apr_status_t dbm_remove(void *self, djs_bytes_t key, djs_call_t call,
 {
     change_t op = { .key = key, .call = call };
     djs_pair_t pair;
-    apr_status_t rv = enter(&pair, self, key, call, scratch);
+    apr_status_t rv = enter(&pair, self, key, call);
 
+    (void)scratch;
     op.todo.what = DJS_UPDATE_REMOVE;
     if (rv == APR_SUCCESS) {
         rv = djs_pair_write(&pair, 0, 0, remove_from, change_check, &op);
-        djs_pair_leave(&pair);
+        leave(&pair);
     }
     return rv == DJS_EABSENT ? APR_SUCCESS : rv;
 }

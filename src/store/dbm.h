@@ -11,6 +11,7 @@
 
 #include <apr_pools.h>
 #include "store/dbm_lock.h"
+#include "store/dbm_scratch.h"
 
 #define DJS_DBM_SHARDS     256  /* unless shards= says otherwise */
 #define DJS_DBM_SHARDS_MAX 1024 /* three hexadecimal digits name a shard */
@@ -39,6 +40,7 @@ typedef struct {
     apr_size_t max_value;       /* longest value that will be put */
     djs_lock_t *lock;           /* NULL: not open in this process */
     const char **names;         /* DJS_COPIES paths for each shard */
+    djs_scratch_t *scratch;     /* pools for what the libraries allocate */
 } djs_dbm_t;
 
 /* The row of that name, or NULL. A NULL name means the default, sdbm. */

@@ -15,8 +15,16 @@
 #include "store/dbm_lock.h"
 
 /* A lock that waits on the steady clock came with glibc 2.30; elsewhere a step
- * of the wall clock may shorten or lengthen a wait. */
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
+ * of the wall clock may shorten or lengthen a wait. ThreadSanitizer does not
+ * see that such a wait takes the lock. */
+#if defined(__SANITIZE_THREAD__)
+#define WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30) && !defined(WATCHED)
 #define WAIT_CLOCK CLOCK_MONOTONIC
 #define wait_for_mutex(mutex, moment)                                          \
     pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, moment)
