@@ -8,7 +8,7 @@ use DjSession::Test;
 for my $type (qw(sdbm gdbm db)) {
     my $s = server(loglevel => 'info',
         store => "DjSessionStore dbm:\@STATE\@/store type=$type shards=4",
-        global => "DjSessionSweep 1s\n");
+        global => "DjSessionSweep 1s\nDjSessionStoreTimeout 10s\n");
     my $b = $s->browser;
     $b->act(u => { set => { a => 1 } });
     is $b->data->{a}, 1, "J07: $type keeps a session";
