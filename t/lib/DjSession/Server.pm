@@ -105,7 +105,7 @@ sub file ($s, $name, $text, $mode = 0644) {
 sub slurp ($path) {
     open my $fh, '<', $path or return '';
     local $/ = undef;
-    return scalar <$fh>;
+    return scalar(<$fh>) // '';
 }
 
 # A fresh secret in a file of mode 0600; its content never goes into a log.
