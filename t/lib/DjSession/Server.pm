@@ -386,6 +386,8 @@ sub generation ($s) {
 
 # A graceful (USR1) or hard (HUP) restart, complete when this returns true.
 sub restart ($s, $signal = 'USR1') {
+    # Children answer before their parent has said that it is up.
+    $s->wait_until(sub { $s->generation });
     my $before = $s->generation;
     kill $signal, $s->{pid};
     return $s->wait_until(sub { $s->generation > $before && $s->answers });
