@@ -190,13 +190,28 @@ static apr_status_t fill_file(int fd, int shards)
     return rv;
 }
 
+/* Nonzero when there is a lock file and it begins as ours do; one that somebody
+ * wrote over is as good as none, and httpd shall start all the same. */
+static int is_lock_file(int dirfd)
+{
+    char magic[sizeof LOCK_MAGIC];
+    int fd = openat(dirfd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int ours = 0;
+
+    if (fd >= 0) {
+        ours = read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+               memcmp(magic, LOCK_MAGIC, sizeof(magic)) == 0;
+        close(fd);
+    }
+    return ours;
+}
+
 apr_status_t djs_lock_make(int dirfd, int shards, uid_t uid, gid_t gid)
 {
-    struct stat st;
     apr_status_t rv;
     int fd;
 
-    if (fstatat(dirfd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (is_lock_file(dirfd)) {
         return APR_SUCCESS;
     }
     if (unlinkat(dirfd, LOCK_TEMP, 0) != 0 && errno != ENOENT) {

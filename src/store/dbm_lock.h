@@ -35,7 +35,8 @@ typedef union {
 
 typedef struct djs_lock djs_lock_t;
 
-/* Makes the lock file in the directory `dirfd` when there is none, owned by
+/* Makes the lock file in the directory `dirfd` when there is none, or one that
+ * does not begin as ours do (damaged: it is replaced), owned by
  * `uid` and `gid`, with every shard's intent unknown; does nothing otherwise.
  * The caller holds the directory's flock. */
 apr_status_t djs_lock_make(int dirfd, int shards, uid_t uid, gid_t gid);
