@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <apr_hash.h>
+#include <apr_dbm.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include "base/status.h"
@@ -131,6 +132,17 @@ static apr_status_t dbm_closed(void *self)
     return APR_SUCCESS;
 }
 
+/* APR keeps a type's driver in the root of the pool that first asked for it: so
+ * that must not be one of our scratch pools, which are roots and get cleared.
+ */
+static apr_status_t load_driver(const djs_dbm_t *dbm, apr_pool_t *pchild)
+{
+    const char *first, *second;
+
+    return apr_dbm_get_usednames_ex(pchild, dbm->type->name, dbm->path, &first,
+                                    &second);
+}
+
 static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
 {
     djs_dbm_t *dbm = self;
@@ -138,6 +150,9 @@ static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
 
     dbm->lock = NULL;
     rv = djs_dir_open(dbm, pchild);
+    if (rv == APR_SUCCESS) {
+        rv = load_driver(dbm, pchild);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
