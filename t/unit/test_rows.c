@@ -89,6 +89,9 @@ static void each_bad_value_is_refused_with_the_legal_ones(void **state)
         { "DjSessionTrustedProxy proxy.example", "192.0.2.7" },
         { "DjSessionProxyTLSHeader X-Forwarded-Proto", "NAME VALUE" },
         { "DjSessionProxyTLSHeader X_Bad: https", "X-Forwarded-Proto" },
+        { "DjSessionCookieName a\tb", "control characters" },
+        { "DjSessionUserKey \xff", "UTF-8" },
+        { "DjSessionExport \xff X", "UTF-8" },
         { "DjSessionExport a/b", "NAME" },
         { "DjSessionExport k PATH", "another NAME" },
         { "DjSessionExport k LD_PRELOAD", "another NAME" },
@@ -198,6 +201,37 @@ static void each_directive_is_inherited_and_overridden_alone(void **state)
     assert_int_equal(add.enabled, DJS_UNSET);
 }
 
+/* A host has what the server has, but for what it says itself. */
+static void settings_are_inherited_one_by_one_too(void **state)
+{
+    djs_policy_t none;
+    djs_settings_t base, add, merged;
+
+    (void)state;
+    djs_policy_init(&none);
+    djs_settings_init(&base);
+    djs_settings_init(&add);
+    assert_null(set(&none, &base, "DjSessionNamespace one"));
+    assert_null(set(&none, &base, "DjSessionMaxSize 1k"));
+    assert_null(set(&none, &add, "DjSessionMaxSize 2k"));
+    djs_settings_merge(&merged, &base, &add);
+    assert_string_equal(merged.name_space, "one");
+    assert_int_equal(merged.max_size, 2048);
+    assert_null(merged.store);
+    assert_null(djs_row_find("DjSessionNothing"));
+}
+
+static void a_text_has_an_end(void **state)
+{
+    char line[400] = "DjSessionNamespace ";
+
+    (void)state;
+    memset(line + strlen(line), 'n', 256);
+    assert_non_null(strstr(try(line), "255"));
+    line[strlen(line) - 1] = '\0';
+    assert_null(try(line));
+}
+
 /* D08: keys become variables of one form, and no two the same one. */
 static void exports_make_one_variable_each(void **state)
 {
@@ -262,6 +296,8 @@ int main(void)
         T(each_good_value_is_taken),
         T(every_default_is_legal_and_leaves_nothing_unset),
         T(each_directive_is_inherited_and_overridden_alone),
+        T(settings_are_inherited_one_by_one_too),
+        T(a_text_has_an_end),
         T(exports_make_one_variable_each),
         T(contradictions_are_found),
     };
