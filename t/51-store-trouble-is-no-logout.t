@@ -94,9 +94,21 @@ my @said = parallel(6, sub ($i) {
     return join '', map { $v->act(u => { incr => { c => 1 } })->status == 200 }
         1 .. 5;
 });
-is $b->data->{c}, scalar(() = "@said" =~ /1/g),
+my $c = () = "@said" =~ /1/g;
+is $b->data->{c}, $c,
     'J09: and all children agree on the new one';
 
-$s->allows($trouble);
+# O12: what the children share is overwritten.
+open my $lock, '+<:raw', $s->storedir . '/lock' or die;
+print {$lock} join '', map { chr int rand 256 } 1 .. -s $lock;
+close $lock;
+eval { $b->act(u => { set => { n => 5 } }) } for 1 .. 6;
+ok $s->restart, 'O12: the lock file overwritten: a restart makes a new one';
+ok $s->wait_until(sub { $b->act(u => { set => { n => 6 } })->status == 200 },
+    5), 'O12: and all is well';
+is $b->data->{n}, 6, 'O12: with the data that was there';
+is $b->data->{c}, $c, 'O12: all of it';
+
+$s->allows($trouble, qr/AH00052/);
 $s->stop;
 done_testing;
