@@ -207,7 +207,9 @@ static int before_first_byte(request_rec *r)
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
          * visitors apart: it would file one's page under "no cookie". */
-        r->no_cache = policy->hide_cookie == DJS_ON ? 1 : r->no_cache;
+        if (policy->hide_cookie == DJS_ON) {
+            apr_table_setn(r->subprocess_env, "no-cache", "session");
+        }
     }
     return status;
 }
