@@ -17,6 +17,9 @@ my $tree = __FILE__ =~ s{/?t/lib/DjSession/Server\.pm$}{}r;
 $tree = '.' if $tree eq '';
 my @running;
 
+# A test that is interrupted ends what it started.
+@SIG{qw(INT TERM HUP PIPE)} = (sub (@) { exit 1 }) x 4;
+
 # What every test's host does unless it says `base => ''`.
 my $BASE = <<'END';
 DjSession On
@@ -51,7 +54,7 @@ sub refuses ($class, %o) {
 }
 
 sub prepare ($class, %o) {
-    my $s = bless { o => \%o, expects => [], allows => [], canary => {} },
+    my $s = bless { o => \%o, owner => $$, expects => [], allows => [], canary => {} },
         $class;
     $s->{mpm} = $o{mpm} // $ENV{DJS_MPM} // 'event';
     $s->{tmp} = File::Temp->newdir('djs-XXXXXX',
@@ -548,13 +551,13 @@ sub check_canaries ($s) {
 
 sub DESTROY ($s) {
     local ($?, $@);
-    $s->kill_now if $s->{pid};
+    $s->kill_now if $s->{pid} && $s->{owner} == $$;
     return;
 }
 
 END {
     local ($?, $@);
-    $_->kill_now for @running;
+    $_->kill_now for grep { $_->{owner} == $$ } @running;
 }
 
 1;
