@@ -96,8 +96,17 @@ is owners(), $before, 'O13: all of this left owners and groups as they were'
 is "$status $out", "1 0 sessions open, 1 records do not\n",
     'G05: a record opens in its own namespace only, and check fails then';
 my $stranger = $s->make_secret("$s->{dir}/stranger.key");
-($status, $out) = ctl('list', @whose[0 .. 3], '--secret-file', $stranger);
+($status, $out, $err) =
+    ctl('list', @whose[0 .. 3], '--secret-file', $stranger);
 unlike $out, qr/$tag{ada}/, 'G10: nothing is shown under another secret';
+is $status, 1, 'and list fails, for it has not shown all there is';
+like $err, qr/1 records do not open.*--namespace.*--secret-file/s,
+    'and names the two likely causes';
+($status, $out, $err) =
+    ctl('list', @whose[0, 1, 4, 5], '--namespace', 'elsewhere');
+ok $status == 1 && $err =~ /1 records do not open/,
+    'G05: so it does with the name of another host' or diag "$status: $err";
+unlike $out, qr/$tag{ada}/, 'of whose sessions nothing is shown';
 
 my @refusals = (
     [2, qr/say what to do/],

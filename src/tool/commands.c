@@ -98,15 +98,21 @@ static apr_status_t go(walk_t *walk, djs_ctl_t *ctl)
     return rv;
 }
 
-static void tell_closed(const walk_t *walk)
+/* How a command ends that has seen all it asked for, but for the records that
+ * do not open: those are a failure, and what they most likely are is said. */
+static djs_ctl_e tell_closed(const walk_t *walk)
 {
-    if (walk->closed > 0) {
-        fprintf(stderr,
-                "djsessionctl: %" APR_UINT64_T_FMT
-                " records do not open: of another namespace, under another"
-                " secret, or damaged\n",
-                walk->closed);
+    if (walk->closed == 0) {
+        return DJS_CTL_DONE;
     }
+    fprintf(stderr,
+            "djsessionctl: %" APR_UINT64_T_FMT
+            " records do not open: they belong to another namespace"
+            " (--namespace is the host's DjSessionNamespace, or else its"
+            " ServerName) or are sealed under another secret (--secret-file,"
+            " as in DjSessionSecretFile); if not, they are damaged\n",
+            walk->closed);
+    return DJS_CTL_FAILED;
 }
 
 /* ----------------------------------------------------------- the commands */
@@ -131,8 +137,7 @@ static djs_ctl_e list(djs_ctl_t *ctl)
     printf("%-12s  %-20s  %-20s  %-20s  %6s\n", "TAG", "CREATED", "SAVED",
            "EXPIRES", "BYTES");
     rv = go(&walk, ctl);
-    tell_closed(&walk);
-    return rv == APR_SUCCESS ? DJS_CTL_DONE : failed(ctl, rv);
+    return rv == APR_SUCCESS ? tell_closed(&walk) : failed(ctl, rv);
 }
 
 static void show_one(walk_t *walk, djs_bytes_t store_key,
@@ -163,7 +168,7 @@ static void show_one(walk_t *walk, djs_bytes_t store_key,
 
 static djs_ctl_e not_there(const djs_ctl_t *ctl, const walk_t *walk)
 {
-    tell_closed(walk);
+    (void)tell_closed(walk);
     fprintf(stderr, "djsessionctl: no session %s\n", ctl->options->tag);
     return DJS_CTL_FAILED;
 }
@@ -221,7 +226,7 @@ static djs_ctl_e check(djs_ctl_t *ctl)
     if (rv != APR_SUCCESS) {
         return failed(ctl, rv);
     }
-    return walk.closed ? DJS_CTL_FAILED : DJS_CTL_DONE;
+    return tell_closed(&walk);
 }
 
 static djs_ctl_e sweep(djs_ctl_t *ctl)
