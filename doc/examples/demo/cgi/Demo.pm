@@ -66,7 +66,7 @@ sub page {
     my ($title, $body, $headers, $status) = @_;
     $headers //= '';
     $status //= 200;
-    my $name = $ENV{DJSESSION_USER} ? session()->{name} : undef;
+    my $name = defined $ENV{DJSESSION_USER} ? session()->{name} : undef;
     my $who = defined $name
         ? '<form method="post" action="/logout"><b>' . html($name) . '</b> '
         . '<button>Log out</button></form>'
