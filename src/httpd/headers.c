@@ -112,6 +112,8 @@ void djs_headers_cookie(request_rec *r, const djs_request_t *ctx,
                                  apr_time_now(), r->pool);
     (void)djs_headers_drop_cookie(r, policy->cookie_name);
     apr_table_addn(r->err_headers_out, "Set-Cookie", value);
+    /* Whatever administrators make mod_cache store: never this. */
+    apr_table_setn(r->subprocess_env, "no-cache", "session");
     if (policy->cache_control == DJS_ON) {
         apr_table_unset(r->headers_out, "Cache-Control");
         apr_table_setn(r->err_headers_out, "Cache-Control",

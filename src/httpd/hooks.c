@@ -33,6 +33,15 @@ static int deny(request_rec *r, djs_request_t *ctx)
     return 1;
 }
 
+/* What a back end says before its response (103 Early Hints) passes no filter
+ * of requests: a cookie or an update in it would reach the client. */
+static void keep_interim_back(request_rec *r)
+{
+    if (apr_table_get(r->subprocess_env, "proxy-interim-response") == NULL) {
+        apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
+    }
+}
+
 /* A tunnel's response never comes to our filter. */
 static int wants_tunnel(request_rec *r)
 {
@@ -62,6 +71,9 @@ int djs_hook_fixups(request_rec *r)
     if (policy->enabled != DJS_ON) {
         return DECLINED;
     }
+    if (r->proxyreq != PROXYREQ_NONE) {
+        keep_interim_back(r);
+    }
     if (djs_request_is_plain(r, policy)) {
         djs_export_env(r, NULL, policy);
         return OK;
@@ -74,6 +86,10 @@ int djs_hook_fixups(request_rec *r)
     if (ctx->session.state == DJS_STATE_UNAVAILABLE &&
         policy->on_error == DJS_ERROR_DENY && deny(r, ctx)) {
         return HTTP_SERVICE_UNAVAILABLE;
+    }
+    if (djs_request_refused(ctx, policy)) {
+        djs_export_env(r, NULL, policy);
+        return OK;
     }
     djs_export_env(r, &ctx->session, policy);
     if (wants_tunnel(r)) {

@@ -1,4 +1,5 @@
 /* httpd/output.c - the way back: updates in, the save, the headers out. */
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -14,6 +15,10 @@
 APLOG_USE_MODULE(djsession);
 
 #define RETRY_AFTER "5" /* seconds, sent with a 503 */
+
+/* A child warns of the first update that nobody may ask for; a site that is set
+ * up wrong would fill its log. */
+static volatile apr_uint32_t told_ignored;
 
 static ap_filter_rec_t *output_filter;
 static ap_filter_rec_t *trailer_filter;
@@ -34,7 +39,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
     djs_bytes_t user_key;
     apr_status_t rv;
 
-    if (ctx->refused) {
+    if (djs_request_refused(ctx, policy)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "DJS204: a program wants to change the session of a"
                       " plain HTTP request, which DjSessionHTTPSOnly forbids:"
@@ -52,7 +57,8 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
     ctx->committed = 1; /* nothing of this request is saved any more */
     if (why != NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "DJS205: X-DjSession-Update refused: %s", why);
+                      "DJS205: X-DjSession-Update of %s refused: %s", r->uri,
+                      why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -72,9 +78,13 @@ static int take_update(request_rec *from, request_rec *r)
         return OK;
     }
     if (policy->enabled != DJS_ON || policy->backend_updates != DJS_ON) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "DJS207: X-DjSession-Update ignored:"
-                      " DjSessionBackendUpdates is Off here");
+        ap_log_rerror(APLOG_MARK,
+                      apr_atomic_cas32(&told_ignored, 1, 0) ? APLOG_INFO
+                                                            : APLOG_WARNING,
+                      0, r,
+                      "DJS207: X-DjSession-Update of %s ignored: DjSession or"
+                      " DjSessionBackendUpdates is Off there",
+                      from->uri);
         return OK;
     }
     ctx = djs_request_load(r);
@@ -100,23 +110,23 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
     ctx->committed = 1;
     ctx->denied = 1;
     /* In an outage DJS101 has told of it. */
-    ap_log_rerror(APLOG_MARK, ctx->host->back->down ? APLOG_INFO : APLOG_ERR, 0,
-                  r, "DJS209: session %s was not saved: %s",
-                  ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag
-                                                     : "(new)",
-                  djs_status_text(rv, text, sizeof text));
+    ap_log_rerror(
+        APLOG_MARK, ctx->host->back->down ? APLOG_INFO : APLOG_ERR, 0, r,
+        "DJS209: session %s was not saved: %s",
+        ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag : "(new)",
+        rv == DJS_ETOOBIG ? "its data would be more than DjSessionMaxSize"
+                          : djs_status_text(rv, text, sizeof text));
     if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return refuse_unavailable(r);
 }
 
-/* Nonzero when nothing but a renewal was wanted: that may fail in silence, the
+/* Nonzero when no program wanted anything: a renewal may fail in silence, the
  * session lives on with its old deadline. */
-static int only_renewal(const djs_session_t *s)
+static int nothing_asked(const djs_session_t *s)
 {
-    return s->state == DJS_STATE_LIVE && !s->flushed && !s->cycled &&
-           !s->modified && s->changes->nelts == 0;
+    return !s->flushed && !s->cycled && !s->modified && s->changes->nelts == 0;
 }
 
 static void log_saved(request_rec *r, const djs_saved_t *saved)
@@ -144,11 +154,15 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
     if (saved->did == DJS_DID_NOTHING || saved->did == DJS_DID_DROP) {
         return;
     }
+    /* The cookie that the session came with is the one to answer: under another
+     * name or path its key would get where it was not meant to be. */
     ctx->cookie = *saved;
-    ctx->cookie_policy = policy;
+    ctx->cookie_policy = ctx->live ? ctx->policy : policy;
     ctx->depends |= saved->did != DJS_DID_RENEW;
-    if (saved->did == DJS_DID_END && !ctx->candidates.sent) {
-        ctx->cookie.did = DJS_DID_NOTHING; /* there is none to delete */
+    if (saved->did == DJS_DID_END &&
+        (!ctx->candidates.sent || ctx->candidates.too_many ||
+         ctx->session.passed_over > 0)) {
+        ctx->cookie.did = DJS_DID_NOTHING; /* none there, or not ours to end */
     }
 }
 
@@ -156,15 +170,18 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
 static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 {
     djs_saved_t saved;
-    int renewal = only_renewal(&ctx->session);
+    int unasked = nothing_asked(&ctx->session);
     apr_status_t rv;
 
-    if (!djs_request_due(ctx, policy)) {
+    if (!djs_request_due(ctx, policy) ||
+        (unasked && djs_request_refused(ctx, policy))) {
         return OK;
     }
     rv = djs_request_save(&saved, ctx, policy);
     if (rv != APR_SUCCESS) {
-        return renewal ? OK : save_failed(r, ctx, rv);
+        return unasked && (ctx->live || policy->on_error == DJS_ERROR_ANONYMOUS)
+                   ? OK
+                   : save_failed(r, ctx, rv);
     }
     log_saved(r, &saved);
     note_cookie(ctx, policy, &saved);
@@ -172,6 +189,26 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 }
 
 /* -------------------------------------------------------------- filter */
+
+/* Takes out what programs set under our name, or under the name of the cookie
+ * that the session came with. */
+static void drop_theirs(request_rec *r, const djs_request_t *ctx,
+                        const djs_policy_t *policy)
+{
+    int dropped = 0;
+
+    if (policy->enabled == DJS_ON) {
+        dropped = djs_headers_drop_cookie(r, policy->cookie_name);
+    }
+    if (ctx != NULL && ctx->live) {
+        dropped += djs_headers_drop_cookie(r, ctx->policy->cookie_name);
+    }
+    if (dropped > 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS212: a program's own Set-Cookie of our name was"
+                      " taken out");
+    }
+}
 
 /* Everything that must happen before the first byte leaves. */
 static int before_first_byte(request_rec *r)
@@ -187,12 +224,7 @@ static int before_first_byte(request_rec *r)
     if (r->main != NULL) {
         return status;
     }
-    if (policy->enabled == DJS_ON &&
-        djs_headers_drop_cookie(r, policy->cookie_name) > 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "DJS212: a program's own Set-Cookie of our name was"
-                      " taken out");
-    }
+    drop_theirs(r, ctx, policy);
     if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {
         status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
     }
@@ -311,7 +343,7 @@ int djs_output_redirected(request_rec *r)
     djs_request_t *ctx = djs_request_find(r);
 
     if (status == OK && ctx != NULL && !ctx->committed &&
-        !only_renewal(&ctx->session) && r->prev->status < 500) {
+        !nothing_asked(&ctx->session) && r->prev->status < 500) {
         const djs_policy_t *policy = djs_server_policy(r->prev);
 
         status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
@@ -321,7 +353,7 @@ int djs_output_redirected(request_rec *r)
 
 void djs_output_renew(request_rec *r, djs_request_t *ctx)
 {
-    if (only_renewal(&ctx->session)) {
+    if (ctx->live && nothing_asked(&ctx->session)) {
         (void)save(r, ctx, ctx->policy);
     }
 }
@@ -334,7 +366,7 @@ void djs_output_leftovers(request_rec *r)
         return;
     }
     ctx->committed = 1;
-    if (only_renewal(&ctx->session)) {
+    if (nothing_asked(&ctx->session)) {
         djs_output_renew(r, ctx);
     }
     else if (ctx->session.modified || ctx->session.flushed) {

@@ -1,5 +1,6 @@
 /* httpd/request.c - the session of a request, found by whoever asks first. */
 #include <apr_atomic.h>
+#include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -26,8 +27,8 @@ void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
         if (apr_atomic_cas32(&back->down, 1, 0) == 0) {
             back->down_since = apr_time_now();
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          "DJS101: %s is in trouble: %s; what happens to"
-                          " requests says DjSessionOnStoreError",
+                          "DJS101: %s is in trouble: %s; requests are answered"
+                          " as DjSessionOnStoreError says",
                           djs_store_name(back->store),
                           djs_status_text(rv, text, sizeof text));
         }
@@ -206,7 +207,9 @@ static djs_request_t *make(request_rec *r, request_rec *top)
 
     ctx->top = top;
     ctx->host = djs_server_host(r->server);
-    ctx->policy = governing(r);
+    /* A copy: merged policies live in their request's pool, which a subrequest
+     * takes away with it; what they point to lives as long as the server. */
+    ctx->policy = apr_pmemdup(top->pool, governing(r), sizeof *ctx->policy);
     ctx->tls = came_over_tls(r, ctx->host);
     ctx->refused = ctx->policy->https_only == DJS_ON && !ctx->tls;
     djs_session_init(&ctx->session, top->pool);
@@ -220,6 +223,7 @@ static djs_request_t *make(request_rec *r, request_rec *top)
     if (ctx->candidates.sent) {
         log_refusals(r, ctx);
     }
+    ctx->live = ctx->session.state == DJS_STATE_LIVE;
     return ctx;
 }
 
@@ -236,6 +240,11 @@ djs_request_t *djs_request_load(request_rec *r)
     return ctx;
 }
 
+int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy)
+{
+    return ctx->refused || (policy->https_only == DJS_ON && !ctx->tls);
+}
+
 static djs_terms_t terms_of(const djs_request_t *ctx,
                             const djs_policy_t *policy)
 {
@@ -244,7 +253,8 @@ static djs_terms_t terms_of(const djs_request_t *ctx,
     terms.lifetime.age = policy->cookie_age;
     terms.lifetime.browser_close = policy->browser_close == DJS_ON;
     terms.renew = *policy->renew;
-    terms.create_always = policy->create == DJS_CREATE_ALWAYS && !ctx->refused;
+    terms.create_always = policy->create == DJS_CREATE_ALWAYS &&
+                          !djs_request_refused(ctx, policy);
     terms.tls = ctx->tls;
     return terms;
 }

@@ -15,7 +15,8 @@
 typedef struct {
     request_rec *top; /* the request that the client sent */
     djs_host_t *host;
-    const djs_policy_t *policy; /* of the location that asked first */
+    const djs_policy_t *policy; /* of the location that asked first, a copy */
+    int live;                   /* a live session was found */
     djs_candidates_t candidates;
     djs_session_t session;
     int tls;     /* the request came over TLS */
@@ -47,6 +48,10 @@ djs_request_t *djs_request_find(request_rec *r);
  * against the request's store time. Statuses as djs_commit_save. */
 apr_status_t djs_request_save(djs_saved_t *out, djs_request_t *ctx,
                               const djs_policy_t *policy);
+
+/* Nonzero when DjSessionHTTPSOnly keeps the session from a location with this
+ * policy, or kept it from the first one. */
+int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy);
 
 /* Nonzero when djs_request_save would have something to do. */
 int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy);

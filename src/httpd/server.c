@@ -23,6 +23,12 @@ APLOG_USE_MODULE(djsession);
 
 #define SECTIONS "djsession-sections"
 
+#define MODE_0755                                                              \
+    (APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE |                 \
+     APR_FPROT_GREAD | APR_FPROT_GEXECUTE | APR_FPROT_WREAD |                  \
+     APR_FPROT_WEXECUTE)
+#define MOST_IN_A_VARIABLE (120 * 1024) /* the kernel's limit is 128 KiB */
+
 /* A section of the configuration that says something about sessions. */
 typedef struct {
     server_rec *s;
@@ -40,7 +46,8 @@ typedef struct {
 
 /* What one reading of the configuration came to; lives in pconf. */
 static struct {
-    int in_use;
+    int used;   /* some host has sessions */
+    int in_use; /* or at least talks of them: our names are taken out */
     apr_array_header_t *backs; /* of djs_back_t * */
     apr_array_header_t *rings; /* of ring_t */
 } state;
@@ -306,8 +313,26 @@ static const char *store_options(const djs_settings_t *settings,
     return settings->store->items[0];
 }
 
+/* Nonzero when a location of the host puts session values into variables. */
+static int fills_variables(const apr_array_header_t *list, const server_rec *s,
+                           const server_rec *main_server)
+{
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
+
+        if ((section->s == s || section->s == main_server) &&
+            (section->policy->env == DJS_ENV_DATA ||
+             section->policy->exports != NULL)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static const char *check_host(server_rec *s, server_rec *main_server,
-                              apr_pool_t *p)
+                              const apr_array_header_t *list, apr_pool_t *p)
 {
     const djs_settings_t *settings = &djs_server_host(s)->settings;
     const char *const *options;
@@ -330,6 +355,12 @@ static const char *check_host(server_rec *s, server_rec *main_server,
         wrong = "DjSessionProxyTLSHeader: nobody is trusted to send it: list"
                 " the proxies' addresses with DjSessionTrustedProxy";
     }
+    if (wrong == NULL && settings->max_size > MOST_IN_A_VARIABLE &&
+        fills_variables(list, s, main_server)) {
+        wrong = "DjSessionMaxSize: with DjSessionEnv Data or DjSessionExport at"
+                " most 120k, for no program can be started with a longer"
+                " variable";
+    }
     return wrong;
 }
 
@@ -341,7 +372,8 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     server_rec *s;
 
     (void)plog;
-    state.in_use = 0;
+    state.used = 0;
+    state.in_use = list->nelts > 0;
     state.backs = apr_array_make(pconf, 2, sizeof(djs_back_t *));
     state.rings = apr_array_make(pconf, 2, sizeof(ring_t));
     complete(pconf, main_server);
@@ -349,8 +381,8 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     wrong = check_policies(list, main_server, ptemp);
     for (s = main_server; s != NULL && wrong == NULL; s = s->next) {
         if (djs_server_host(s)->used) {
-            state.in_use = 1;
-            wrong = check_host(s, main_server, ptemp);
+            state.used = 1;
+            wrong = check_host(s, main_server, list, ptemp);
         }
     }
     if (wrong != NULL) {
@@ -363,17 +395,14 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
 
 /* ------------------------------------------------------------ building */
 
-/* The place of the defaults is made when one of them is used and it is not
- * there; its parent is not. */
-static void make_statedir(const djs_settings_t *settings)
+/* The place of the defaults is made when one of them is used. */
+static void make_statedir(const djs_settings_t *settings, apr_pool_t *p)
 {
     if (!is_preset("DjSessionStore", settings->store->items[0]) &&
         !is_preset("DjSessionSecretFile", settings->secret_files->items[0])) {
         return;
     }
-    if (mkdir(DJS_STATEDIR, 0755) == 0) {
-        (void)chmod(DJS_STATEDIR, 0755);
-    }
+    (void)apr_dir_make_recursive(DJS_STATEDIR, MODE_0755, p);
 }
 
 static const char *build_back(djs_host_t *host, server_rec *s, apr_pool_t *p)
@@ -492,7 +521,7 @@ static const char *build_host(djs_host_t *host, server_rec *s, apr_pool_t *p)
     const djs_settings_t *settings = &host->settings;
     const char *wrong;
 
-    make_statedir(settings);
+    make_statedir(settings, p);
     wrong = build_ring(host, p);
     if (wrong != NULL) {
         return apr_pstrcat(p, "DjSessionSecretFile: ", wrong, NULL);
@@ -520,6 +549,12 @@ int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* the configuration will be read once more */
+    }
+    if (state.in_use && !state.used) {
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, main_server,
+            "DJS005: there are directives for sessions, but DjSession"
+            " is On nowhere: add DjSession On where sessions shall be");
     }
     for (s = main_server; s != NULL; s = s->next) {
         djs_host_t *host = djs_server_host(s);

@@ -50,7 +50,8 @@ void djs_server_note_section(cmd_parms *cmd, djs_policy_t *policy);
 djs_host_t *djs_server_host(const server_rec *s);
 const djs_policy_t *djs_server_policy(const request_rec *r);
 
-/* Nonzero when any host uses sessions: then every host strips our names. */
+/* Nonzero when any host has or prepares for sessions: then every host takes our
+ * names out of what clients and programs send. */
 int djs_server_in_use(void);
 
 /* All stores, of djs_back_t *. */

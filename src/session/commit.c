@@ -36,9 +36,12 @@ typedef struct {
 static apr_status_t load_one(djs_session_t *s, found_t *found, const char *key,
                              const djs_place_t *place, djs_call_t call)
 {
-    int which, count = djs_keyring_count(place->ring);
+    int i, count = djs_keyring_count(place->ring);
+    int looks =
+        count > 1 ? count + 1 : 1; /* it may move to the first meanwhile */
 
-    for (which = 0; which < count; which++) {
+    for (i = 0; i < looks; i++) {
+        int which = i % count;
         djs_record_t record;
         djs_spot_t spot;
         apr_status_t rv = djs_spot_find(&spot, place, which, key);
@@ -66,6 +69,13 @@ static apr_status_t load_one(djs_session_t *s, found_t *found, const char *key,
     return APR_SUCCESS;
 }
 
+static void forget(djs_session_t *s)
+{
+    memset(&s->record, 0, sizeof s->record);
+    s->loaded[0] = s->store_key[0] = '\0';
+    s->ring_index = 0;
+}
+
 apr_status_t djs_commit_load(djs_session_t *s,
                              const djs_candidates_t *candidates,
                              const djs_place_t *place, int tls, djs_call_t call)
@@ -79,8 +89,8 @@ apr_status_t djs_commit_load(djs_session_t *s,
             load_one(s, &found, candidates->keys[i].data, place, call);
 
         if (rv != APR_SUCCESS) {
+            forget(s);
             s->state = DJS_STATE_UNAVAILABLE;
-            s->loaded[0] = '\0';
             return rv;
         }
     }
@@ -89,8 +99,8 @@ apr_status_t djs_commit_load(djs_session_t *s,
         s->state = DJS_STATE_LIVE;
         return APR_SUCCESS;
     }
-    memset(&s->record, 0, sizeof s->record);
-    s->loaded[0] = '\0';
+    forget(s);
+    s->passed_over = found.live;
     if (found.live == 0 && found.unreadable > 0) {
         s->state = DJS_STATE_UNREADABLE;
     }
@@ -361,7 +371,10 @@ static apr_status_t relocate(save_t *v, const djs_spot_t *from, int new_key)
             break;
         }
         v->s->record.version = record.version;
-        record.keyed = new_key ? v->call.now : record.keyed;
+        if (new_key) {
+            record.keyed = v->call.now;
+            record.flags |= v->terms->tls ? DJS_RECORD_TLS : 0;
+        }
         rv = advance(&record, v, v->p);
         if (rv == APR_SUCCESS && written) {
             memcpy(record.tag, v->out->tag, sizeof record.tag);
@@ -461,7 +474,9 @@ static apr_status_t remove_key(save_t *v, const char *key)
     int count = djs_keyring_count(v->place->ring), which;
     apr_status_t rv = APR_SUCCESS;
 
-    for (which = 0; which < count && rv == APR_SUCCESS; which++) {
+    /* The first secret last: a save that moves the record there meanwhile finds
+     * the original gone, and takes its copy away again. */
+    for (which = count - 1; which >= 0 && rv == APR_SUCCESS; which--) {
         djs_spot_t spot;
 
         rv = djs_spot_find(&spot, v->place, which, key);

@@ -42,6 +42,7 @@ typedef struct {
     int ring_index; /* secret that its store key was found under */
     char store_key[DJS_STORE_KEY_LEN + 1]; /* and that store key */
     djs_record_t record;                   /* as loaded; body is the data */
+    int passed_over; /* live records whose keys were sent, but not used */
 
     int accessed;  /* Django: somebody looked at the data */
     int modified;  /* Django: there is something to save */

@@ -66,6 +66,7 @@ struct djs_lock {
     const char *path;
     int shards;
     _Atomic(lock_map_t *) map;
+    atomic_int holders;     /* calls of this process that may hold a mutex */
     pthread_mutex_t reopen; /* one thread of this process maps anew */
 };
 
@@ -297,9 +298,13 @@ static apr_status_t lock_map(djs_lock_t *lock)
 static apr_status_t lock_close(void *data)
 {
     djs_lock_t *lock = data;
-
     lock_map_t *map = atomic_load(&lock->map);
 
+    /* prefork ends a child inside a signal handler, perhaps in the middle of a
+     * call: the kernel frees its mutexes only where they are still mapped. */
+    if (atomic_load(&lock->holders) > 0) {
+        return APR_SUCCESS;
+    }
     while (map) {
         lock_map_t *older = map->older;
 
@@ -322,6 +327,7 @@ apr_status_t djs_lock_open(djs_lock_t **out, const char *path, int shards,
     lock->path = path;
     lock->shards = shards;
     atomic_init(&lock->map, NULL);
+    atomic_init(&lock->holders, 0);
     if (pthread_mutex_init(&lock->reopen, NULL) != 0) {
         return APR_ENOMEM;
     }
@@ -424,6 +430,7 @@ apr_status_t djs_lock_acquire(djs_lock_slot_t **slot, djs_lock_t *lock,
     apr_status_t rv = APR_SUCCESS;
 
     *slot = NULL;
+    atomic_fetch_add(&lock->holders, 1);
     for (int i = 0; i < LOCK_TRIES && rv == APR_SUCCESS; i++) {
         lock_map_t *map = atomic_load(&lock->map);
 
@@ -435,12 +442,14 @@ apr_status_t djs_lock_acquire(djs_lock_slot_t **slot, djs_lock_t *lock,
             rv = map_anew(lock, map);
         }
     }
+    atomic_fetch_sub(&lock->holders, 1);
     return rv == APR_SUCCESS ? DJS_ETROUBLE : rv;
 }
 
-void djs_lock_release(djs_lock_slot_t *slot)
+void djs_lock_release(djs_lock_t *lock, djs_lock_slot_t *slot)
 {
     pthread_mutex_unlock(&slot->s.mutex);
+    atomic_fetch_sub(&lock->holders, 1);
 }
 
 uint32_t djs_lock_settled(const djs_lock_t *lock, int shard)
@@ -457,6 +466,7 @@ apr_status_t djs_lock_sweep_begin(djs_lock_t *lock, uint32_t **next,
 
     *next = NULL;
     *held = NULL;
+    atomic_fetch_add(&lock->holders, 1);
     if (rv == APR_SUCCESS && !current) {
         rv = map_anew(lock, map);
         map = atomic_load(&lock->map);
@@ -464,17 +474,17 @@ apr_status_t djs_lock_sweep_begin(djs_lock_t *lock, uint32_t **next,
     if (rv == APR_SUCCESS) {
         rv = lock_mutex(&map->head->h.sweep, 0, 0);
     }
-    if (rv == EBUSY) {
-        return DJS_EABSENT;
+    if (rv != APR_SUCCESS) {
+        atomic_fetch_sub(&lock->holders, 1);
+        return rv == EBUSY ? DJS_EABSENT : rv;
     }
-    if (rv == APR_SUCCESS) {
-        *next = &map->head->h.sweep_next;
-        *held = &map->head->h.sweep;
-    }
-    return rv;
+    *next = &map->head->h.sweep_next;
+    *held = &map->head->h.sweep;
+    return APR_SUCCESS;
 }
 
-void djs_lock_sweep_end(void *held)
+void djs_lock_sweep_end(djs_lock_t *lock, void *held)
 {
     pthread_mutex_unlock(held);
+    atomic_fetch_sub(&lock->holders, 1);
 }

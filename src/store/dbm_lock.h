@@ -53,7 +53,7 @@ apr_status_t djs_lock_open(djs_lock_t **out, const char *path, int shards,
 apr_status_t djs_lock_acquire(djs_lock_slot_t **slot, djs_lock_t *lock,
                               int shard, apr_time_t until);
 
-void djs_lock_release(djs_lock_slot_t *slot);
+void djs_lock_release(djs_lock_t *lock, djs_lock_slot_t *slot);
 
 /* The shard's `settled`, read without its lock: a hint. */
 uint32_t djs_lock_settled(const djs_lock_t *lock, int shard);
@@ -65,6 +65,6 @@ apr_status_t djs_lock_sweep_begin(djs_lock_t *lock, uint32_t **next,
                                   void **held);
 
 /* Lets go of what djs_lock_sweep_begin() gave as `held`. */
-void djs_lock_sweep_end(void *held);
+void djs_lock_sweep_end(djs_lock_t *lock, void *held);
 
 #endif

@@ -171,7 +171,7 @@ apr_status_t djs_pair_enter(djs_pair_t *pair, djs_dbm_t *dbm, int shard,
 void djs_pair_leave(djs_pair_t *pair)
 {
     close_file(pair);
-    djs_lock_release(pair->slot);
+    djs_lock_release(pair->dbm->lock, pair->slot);
     pair->slot = NULL;
 }
 

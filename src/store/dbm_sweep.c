@@ -220,7 +220,7 @@ apr_status_t djs_sweep_slice(djs_dbm_t *dbm, djs_sweep_t *did, djs_call_t call,
             rv = rv == APR_SUCCESS && *next != 0 ? APR_EAGAIN : rv;
         }
     }
-    djs_lock_sweep_end(held);
+    djs_lock_sweep_end(dbm->lock, held);
     return rv;
 }
 
