@@ -557,7 +557,8 @@ sub DESTROY ($s) {
 
 END {
     local ($?, $@);
-    $_->kill_now for grep { $_->{owner} == $$ } @running;
+    my @mine = grep { $_->{owner} == $$ } @running; # kill_now takes them out
+    $_->kill_now for @mine;
 }
 
 1;
