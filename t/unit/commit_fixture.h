@@ -27,14 +27,23 @@ static apr_time_t now;
 /* What the provider in between does. */
 static apr_status_t fail_with;      /* every call, unless APR_SUCCESS */
 static void (*before_update)(void); /* called once, then forgotten */
-static int calls;                   /* to the store */
-static djs_provider_t between;      /* memory's verbs, watched */
+static void (*before_remove)(void); /* likewise */
+static void (*before_second_get)(void);
+static int gets;               /* while before_second_get waits */
+static int calls;              /* to the store */
+static djs_provider_t between; /* memory's verbs, watched */
 static const djs_provider_t *const real = &djs_store_memory_provider;
 
 static apr_status_t watched_get(void *self, djs_bytes_t key, djs_call_t call,
                                 djs_bytes_t *val, apr_pool_t *p)
 {
+    void (*hook)(void) = before_second_get;
+
     calls++;
+    if (hook && ++gets == 2) {
+        before_second_get = NULL;
+        hook();
+    }
     return fail_with ? fail_with : real->get(self, key, call, val, p);
 }
 
@@ -65,7 +74,13 @@ static apr_status_t watched_update(void *self, djs_bytes_t key,
 static apr_status_t watched_remove(void *self, djs_bytes_t key, djs_call_t call,
                                    apr_pool_t *scratch)
 {
+    void (*hook)(void) = before_remove;
+
     calls++;
+    before_remove = NULL;
+    if (hook) {
+        hook();
+    }
     return fail_with ? fail_with : real->remove(self, key, call, scratch);
 }
 
@@ -117,8 +132,8 @@ static int setup(void **state)
     terms.tls = 0;
     now = START;
     fail_with = APR_SUCCESS;
-    before_update = NULL;
-    calls = 0;
+    before_update = before_remove = before_second_get = NULL;
+    calls = gets = 0;
     return 0;
 }
 

@@ -154,6 +154,22 @@ static void a_session_born_over_tls_is_none_in_the_clear(void **state)
     assert_int_equal(load_tls(key, 1)->state, DJS_STATE_LIVE);
 }
 
+/* B07: a login over TLS makes it a session of TLS. */
+static void a_rotation_over_tls_takes_the_session_there(void **state)
+{
+    djs_session_t *s = load_tls(fresh(), 1);
+    djs_saved_t saved;
+
+    (void)state;
+    terms.tls = 1;
+    assert_int_equal(djs_session_login(s, djs_bytes("u"), djs_bytes("ada")),
+                     APR_SUCCESS);
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_ROTATE);
+    assert_int_equal(load_tls(saved.key, 0)->state, DJS_STATE_NONE);
+    assert_int_equal(load_tls(saved.key, 1)->state, DJS_STATE_LIVE);
+}
+
 static int random_left;
 
 /* Ever the same key until random_left is used up. */
@@ -291,6 +307,7 @@ int main(void)
         T(exactly_one_live_candidate_counts),
         T(namespaces_do_not_see_each_other),
         T(a_session_born_over_tls_is_none_in_the_clear),
+        T(a_rotation_over_tls_takes_the_session_there),
         T(a_taken_key_is_tried_again_and_then_given_up),
         T(an_unreadable_record_is_left_alone),
         T(trouble_is_told_as_trouble),

@@ -235,6 +235,48 @@ static void after_a_save_the_object_is_what_was_saved(void **state)
     assert_string_equal(data_of(saved.key), "{\"a\":1,\"b\":2}");
 }
 
+static void somebody_moves_it(void)
+{
+    djs_session_t *s = load(raced);
+
+    set(s, "moved", "true");
+    (void)save(s);
+}
+
+/* L01: a record that moves to the first secret while it is flushed ends. */
+static void a_flush_meets_a_move_and_wins(void **state)
+{
+    djs_session_t *s, *mover;
+    djs_saved_t saved;
+
+    (void)state;
+    raced = fresh();
+    place.ring = ring_of(2, 1);
+    s = load(raced);
+    mover = load(raced);
+    set(mover, "b", "2");
+    before_update = NULL;
+    before_remove = somebody_moves_it; /* before the first of two removals */
+    assert_int_equal(djs_session_flush(s), APR_SUCCESS);
+    assert_int_equal(save(s).did, DJS_DID_END);
+    assert_string_equal(data_of(raced), "(not live)");
+    assert_int_equal(djs_commit_save(&saved, mover, &terms, &place, call()),
+                     APR_SUCCESS);
+    assert_int_equal(saved.did, DJS_DID_DROP);
+    assert_string_equal(data_of(raced), "(not live)");
+}
+
+/* G10: nor does a load miss a record that moves while it looks. */
+static void a_load_finds_a_record_that_moves_meanwhile(void **state)
+{
+    (void)state;
+    raced = fresh();
+    place.ring = ring_of(2, 1);
+    before_second_get = somebody_moves_it;
+    assert_string_equal(data_of(raced), "{\"a\":1,\"moved\":true}");
+    assert_null(before_second_get);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +291,8 @@ int main(void)
         T(what_is_set_after_a_flush_is_a_new_session),
         T(a_save_moves_a_record_to_the_first_secret),
         T(a_flush_ends_a_record_under_an_old_secret),
+        T(a_flush_meets_a_move_and_wins),
+        T(a_load_finds_a_record_that_moves_meanwhile),
         T(after_a_save_the_object_is_what_was_saved),
     };
 
