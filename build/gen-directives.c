@@ -24,6 +24,22 @@ static void print_wrapped(const char *text)
     putchar('\n');
 }
 
+/* The default as documentation shows it, whatever configure was told. */
+static const char *preset_of(const djs_row_t *row)
+{
+    if (strcmp(row->name, "DjSessionNamespace") == 0) {
+        return "the host's ServerName";
+    }
+    if (row->preset == NULL) {
+        return "none";
+    }
+    if (strstr(row->preset, DJS_STATEDIR "/sessions") != NULL) {
+        return "dbm:STATEDIR/sessions";
+    }
+    return strstr(row->preset, DJS_STATEDIR) != NULL ? "STATEDIR/secret.key"
+                                                     : row->preset;
+}
+
 int main(void)
 {
     const djs_row_t *row;
@@ -38,12 +54,7 @@ int main(void)
     for (row = djs_rows; row->name != NULL; row++) {
         printf("\n%s %s\n", row->name, row->syntax);
         printf("    Where: %s   Default: %s\n",
-               row->where == DJS_SV ? "SV " : "SVD",
-               row->preset == NULL                             ? "none"
-               : strstr(row->preset, DJS_STATEDIR "/sessions") ? "dbm:STATEDIR"
-                                                                 "/sessions"
-               : strstr(row->preset, DJS_STATEDIR) ? "STATEDIR/secret.key"
-                                                   : row->preset);
+               row->where == DJS_SV ? "SV " : "SVD", preset_of(row));
         print_wrapped(row->help);
     }
     printf("\nSTATEDIR is what configure was told by --with-statedir.\n");

@@ -283,6 +283,8 @@ const char *djs_secret_make(const char *path, djs_random_fn random,
         return NULL;
     }
     return apr_psprintf(
-        p, "secret file %s can not be made: %s", path,
-        apr_strerror(APR_FROM_OS_ERROR(error), why, sizeof(why)));
+        p,
+        "secret file %s can not be made: %s; make its directory (mkdir -p), or "
+        "name another file",
+        path, apr_strerror(APR_FROM_OS_ERROR(error), why, sizeof(why)));
 }

@@ -229,7 +229,7 @@ static const row_t rows[] = {
     { "\"rotate\"", takes_switch, apply_rotate, "true or false" },
     { "\"remove\"", takes_strings, apply_remove, "an array of strings" },
     { "\"set\"", takes_object, apply_set,
-      "an object, in which \"_session_expiry\" is an expiry" },
+      "an object; a \"_session_expiry\" in it must be what \"expiry\" takes" },
     { "\"incr\"", takes_integers, apply_incr,
       "an object of integers, to be added to integers" },
     { "\"expiry\"", takes_expiry, apply_expiry,
@@ -297,7 +297,7 @@ static apr_status_t read_object(djs_json_object_t *object, djs_bytes_t *rest,
         rv = djs_json_object_read(object, normal, p);
     }
     if (rv != APR_SUCCESS) {
-        *why = "an update must be one JSON object a header";
+        *why = "the header must be one valid JSON object";
         return rv;
     }
     rest->data += used;
@@ -330,7 +330,7 @@ static apr_status_t read_header(apr_array_header_t *objects, djs_bytes_t rest,
             return APR_SUCCESS;
         }
         if (rest.data[0] != ',') {
-            *why = "an update must be one JSON object a header";
+            *why = "the header must be one valid JSON object";
             return DJS_EINVALID;
         }
         rest.data++;

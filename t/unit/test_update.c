@@ -132,7 +132,7 @@ static void each_member_does_what_its_name_says(void **state)
     }
 }
 
-#define NO_OBJECT "one JSON object a header"
+#define NO_OBJECT "one valid JSON object"
 
 /* Each of them is refused with a sentence that holds `says`, and leaves the
  * session as it was. */
