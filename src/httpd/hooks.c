@@ -34,10 +34,12 @@ static int deny(request_rec *r, djs_request_t *ctx)
 }
 
 /* What a back end says before its response (103 Early Hints) passes no filter
- * of requests: a cookie or an update in it would reach the client. */
+ * of requests: a cookie or an update in it would reach the client. Where the
+ * client waits for a 100, mod_proxy can not go on without passing it. */
 static void keep_interim_back(request_rec *r)
 {
-    if (apr_table_get(r->subprocess_env, "proxy-interim-response") == NULL) {
+    if (!r->expecting_100 &&
+        apr_table_get(r->subprocess_env, "proxy-interim-response") == NULL) {
         apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
     }
 }

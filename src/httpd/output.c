@@ -157,6 +157,10 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
     /* The cookie that the session came with is the one to answer: under another
      * name or path its key would get where it was not meant to be. */
     ctx->cookie = *saved;
+    if (saved->did == DJS_DID_CREATE && !ctx->live) {
+        ctx->policy = apr_pmemdup(ctx->top->pool, policy, sizeof *policy);
+        ctx->live = 1;
+    }
     ctx->cookie_policy = ctx->live ? ctx->policy : policy;
     ctx->depends |= saved->did != DJS_DID_RENEW;
     if (saved->did == DJS_DID_END &&

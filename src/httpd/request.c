@@ -227,12 +227,33 @@ static djs_request_t *make(request_rec *r, request_rec *top)
     return ctx;
 }
 
+/* Nonzero when an internal redirect leads from a location that found no session
+ * to one whose cookie has another name: it has not been looked for yet. */
+static int looked_elsewhere(request_rec *r, const djs_request_t *ctx)
+{
+    const djs_policy_t *policy = djs_server_policy(r);
+
+    return r->main == NULL && r->prev != NULL && policy->enabled == DJS_ON &&
+           ctx->session.state == DJS_STATE_NONE && !ctx->live &&
+           !ctx->committed && ctx->cookie.did == DJS_DID_NOTHING &&
+           !ctx->session.modified && !ctx->session.flushed &&
+           strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0;
+}
+
 djs_request_t *djs_request_load(request_rec *r)
 {
     djs_request_t *ctx = djs_request_find(r);
 
     if (ctx == NULL) {
         ctx = make(r, top_of(r));
+    }
+    else if (looked_elsewhere(r, ctx)) {
+        djs_request_t *first = ctx;
+
+        ctx = make(r, top_of(r));
+        ctx->spent += first->spent;
+        ctx->depends |= first->depends;
+        ctx->denied |= first->denied;
     }
     if (r != ctx->top) {
         ap_set_module_config(r->request_config, &djsession_module, ctx);
