@@ -200,12 +200,14 @@ static void read_cookies(request_rec *r, djs_request_t *ctx, djs_bytes_t header)
     }
 }
 
-static djs_request_t *make(request_rec *r, request_rec *top)
+static djs_request_t *make(request_rec *r, request_rec *top,
+                           apr_interval_time_t spent)
 {
     djs_request_t *ctx = apr_pcalloc(top->pool, sizeof *ctx);
     const char *header = apr_table_get(r->headers_in, "Cookie");
 
     ctx->top = top;
+    ctx->spent = spent;
     ctx->host = djs_server_host(r->server);
     /* A copy: merged policies live in their request's pool, which a subrequest
      * takes away with it; what they point to lives as long as the server. */
@@ -245,13 +247,12 @@ djs_request_t *djs_request_load(request_rec *r)
     djs_request_t *ctx = djs_request_find(r);
 
     if (ctx == NULL) {
-        ctx = make(r, top_of(r));
+        ctx = make(r, top_of(r), 0);
     }
     else if (looked_elsewhere(r, ctx)) {
         djs_request_t *first = ctx;
 
-        ctx = make(r, top_of(r));
-        ctx->spent += first->spent;
+        ctx = make(r, top_of(r), first->spent);
         ctx->depends |= first->depends;
         ctx->denied |= first->denied;
     }
