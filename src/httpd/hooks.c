@@ -2,6 +2,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <http_protocol.h>
 #include "httpd/export.h"
 #include "httpd/hooks.h"
 #include "httpd/output.h"
@@ -33,13 +34,31 @@ static int deny(request_rec *r, djs_request_t *ctx)
     return 1;
 }
 
+/* Tells a client that waits for it to go on, in the proxy's place. */
+static void send_continue(request_rec *r)
+{
+    int status = r->status;
+    const char *line = r->status_line;
+
+    r->status = HTTP_CONTINUE;
+    r->status_line = NULL;
+    ap_send_interim_response(r, 0); /* clears expecting_100 */
+    r->status = status;
+    r->status_line = line;
+    apr_table_unset(r->headers_in, "Expect");
+}
+
 /* What a back end says before its response (103 Early Hints) passes no filter
- * of requests: a cookie or an update in it would reach the client. Where the
- * client waits for a 100, mod_proxy can not go on without passing it. */
+ * of requests: a cookie or an update in it would reach the client. */
 static void keep_interim_back(request_rec *r)
 {
-    if (!r->expecting_100 &&
-        apr_table_get(r->subprocess_env, "proxy-interim-response") == NULL) {
+    if (r->proxyreq == PROXYREQ_NONE) {
+        return;
+    }
+    if (r->expecting_100 && r->main == NULL) {
+        send_continue(r);
+    }
+    if (apr_table_get(r->subprocess_env, "proxy-interim-response") == NULL) {
         apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
     }
 }
@@ -73,10 +92,8 @@ int djs_hook_fixups(request_rec *r)
     if (policy->enabled != DJS_ON) {
         return DECLINED;
     }
-    if (r->proxyreq != PROXYREQ_NONE) {
-        keep_interim_back(r);
-    }
     if (djs_request_is_plain(r, policy)) {
+        keep_interim_back(r);
         djs_export_env(r, NULL, policy);
         return OK;
     }
@@ -89,6 +106,7 @@ int djs_hook_fixups(request_rec *r)
         policy->on_error == DJS_ERROR_DENY && deny(r, ctx)) {
         return HTTP_SERVICE_UNAVAILABLE;
     }
+    keep_interim_back(r);
     if (djs_request_refused(ctx, policy)) {
         djs_export_env(r, NULL, policy);
         return OK;

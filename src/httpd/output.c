@@ -25,9 +25,9 @@ static ap_filter_rec_t *trailer_filter;
 
 /* ------------------------------------------------------------- updates */
 
-static int refuse_unavailable(request_rec *r)
+static int refuse_unavailable(djs_request_t *ctx)
 {
-    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    ctx->later = 1;
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
@@ -44,7 +44,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
                       "DJS204: a program wants to change the session of a"
                       " plain HTTP request, which DjSessionHTTPSOnly forbids:"
                       " send its users to https");
-        return refuse_unavailable(r);
+        return refuse_unavailable(ctx);
     }
     rv = djs_json_text(&user_key, djs_bytes(policy->user_key), r->pool);
     if (rv == APR_SUCCESS) {
@@ -64,7 +64,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                   "DJS206: a change to a session that can not be read now was"
                   " refused; the client got 503");
-    return refuse_unavailable(r);
+    return refuse_unavailable(ctx);
 }
 
 /* What the response in `from` asks for, applied for `r` if it may ask. */
@@ -119,7 +119,7 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
     if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return refuse_unavailable(r);
+    return refuse_unavailable(ctx);
 }
 
 /* Nonzero when no program wanted anything: a renewal may fail in silence, the
@@ -227,6 +227,9 @@ static int before_first_byte(request_rec *r)
     }
     if (r->main != NULL) {
         return status;
+    }
+    if (ctx != NULL && ctx->later && r->status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     }
     drop_theirs(r, ctx, policy);
     if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {

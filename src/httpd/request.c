@@ -128,9 +128,9 @@ static void log_unreadable(request_rec *r, const djs_request_t *ctx)
         tag[0] = '\0';
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "DJS203: the record of session %s does not open (sealed"
-                  " under another secret, damaged, or newer than this module);"
-                  " it is left as it is",
+                  "DJS203: the record of session %s does not open (damaged,"
+                  " of another DjSessionEncrypt mode, or newer than this"
+                  " module); it is left as it is",
                   tag);
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     int refused; /* HTTPSOnly and not TLS: no session here */
     int denied;  /* answered 503 already: its error page may pass */
     int depends; /* what the client gets may depend on the session */
+    int later;   /* a 503 of ours says when to come back */
     int failure; /* an error to answer with, found before there was a filter */
     int committed;             /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
