@@ -17,6 +17,22 @@ ErrorDocument 404 /adm/cgi/act
   DjSessionCookiePath /adm
   ErrorDocument 404 /cgi/act
 </Location>
+<Location /fresh>
+  DjSessionCreate Always
+  ErrorDocument 404 /adm/cgi/act/fresh
+</Location>
+<Location /fresh/adm>
+  DjSessionCookieName admid
+  DjSessionCookiePath /adm
+  ErrorDocument 404 /cgi/act/fresh
+</Location>
+<LocationMatch "/act/fresh$">
+  DjSessionCreate Always
+</LocationMatch>
+<Location /off>
+  DjSession Off
+  ErrorDocument 404 /adm/cgi/act
+</Location>
 <Location /cgi/act/only>
   DjSessionHTTPSOnly On
 </Location>
@@ -112,6 +128,26 @@ for my $way (@ways) {
         next unless $name =~ /new key/;
         isnt $v->{jar}{$rightful}, $before{$rightful},
             "E03: $name, $with: with a new key";
+    }
+}
+
+# E03: the same where first visitors are given sessions, and from a part
+# without any.
+for my $path ('/fresh/adm/missing', '/fresh/missing', '/off/missing') {
+    for my $parts ([], ['admid'], ['sessionid'], ['admid', 'sessionid']) {
+        my $v = visitor(@$parts);
+        my %before = %{ $v->{jar} };
+        my $name = join ' and ', @$parts ? @$parts : 'no cookie';
+        my $r = $v->get($path);
+        is $r->status, 404, "E03: $path with $name: served";
+        is strays($r, %before), '', "E03: $path with $name: no stray cookie";
+        cmp_ok scalar($r->all('Set-Cookie')), '<=', 1,
+            "E03: $path with $name: one at most";
+        is join(' ', map { who($v, $_) } @$parts), "@$parts",
+            "E03: $path with $name: what there was lives on";
+        my @new = grep { !$before{$_} && $v->{jar}{$_} } qw(admid sessionid);
+        is join(' ', map { who($v, $_) } @new), join(' ', ('live') x @new),
+            "E03: $path with $name: and what is new is new";
     }
 }
 

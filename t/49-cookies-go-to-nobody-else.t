@@ -14,13 +14,18 @@ my @stored = ([relaxed => 'DjSessionCacheControl Off'],
     [forced => "CacheStorePrivate On\nCacheStoreNoStore On"],
     [both => "DjSessionCacheControl Off\nCacheStorePrivate On\n"
         . 'CacheStoreNoStore On']);
-for my $quick ('on', 'off') {
-    my $s = server(modules => ['cache', 'cache_disk'], base => '',
+for my $kind (['disk', 'on'], ['disk', 'off'], ['socache', 'on'],
+    ['socache', 'off'])
+{
+    my ($where, $quick) = @$kind;
+    my $s = server(base => '',
+        modules => [qw(cache cache_disk socache_shmcb cache_socache)],
         conf => <<"END" . join '',
 DjSession On
 DjSessionRenew EveryRequest
 CacheRoot \@DIR\@/cache
-CacheEnable disk /
+CacheSocache shmcb:\@DIR\@/run/cache(512000)
+CacheEnable $where /
 CacheQuickHandler $quick
 CacheIgnoreNoLastMod On
 CacheDefaultExpire 60
@@ -45,7 +50,7 @@ END
     $ada->act(u => { login => 'ada' });
     $bob->act(u => { login => 'bob' });
     for my $name (map { $_->[0] } @stored) {
-        my $is = "quick handler $quick, $name";
+        my $is = "$where, quick handler $quick, $name";
         my $r = $ada->get("/$name/page.html");
         is scalar($r->cookies), 1, "F05: $is: the first is renewed";
         for my $round (1, 2) {
@@ -64,7 +69,7 @@ END
     }
     $ada->get('/off/page.html');
     like $bob->get('/off/page.html')->header('X-Cache') // '', qr/^HIT/,
-        "F07: quick handler $quick: what has no session comes from the cache";
+        "F07: $where, quick handler $quick: what has no session comes from the cache";
     is $ada->get('/cgi/act')->env->{DJSESSION_USER}, 'ada', 'F05: all is well';
     $s->allows(qr/\[cache/);
     $s->stop;
@@ -194,6 +199,8 @@ for my $query ('?n=100', "?n=100&$early&$final", "?n=103,100&$early") {
     }
     is scalar(grep { m{^HTTP/1\.1 100} } @asked) > 0, 1,
         "E09: Expect, $name: the client is told to go on";
+    unlike "@asked", qr/X-DjSession|sessionid|Set-Cookie/i,
+        "B15: Expect, $name: and nothing else";
     $b->send_bytes($sock, $body);
     my $r = $b->read_response($sock, 'POST');
     $b->close_connection;
@@ -217,8 +224,17 @@ for my $cookie (undef, 'other=1') {
     is scalar($r->all('Set-Cookie')), 0, 'J14: and promised no session';
     $r = $first->get('/deny/page.html', @with);
     is $r->status, 503, "J14: Deny: a first visit $is is told";
+    like $r->header('Retry-After') // '', qr/^\d+$/, 'J14: to come back';
     is scalar($r->all('Set-Cookie')), 0, 'J14: and promised no session';
 }
+my $asks = $b->open_connection;
+$b->send_bytes($asks, "POST /back HTTP/1.1\r\nHost: localhost\r\n"
+    . "Cookie: sessionid=$K\r\nExpect: 100-continue\r\n"
+    . "Content-Length: 3000\r\nConnection: close\r\n\r\n");
+my $told = $b->read_response($asks, 'POST');
+$b->close_connection;
+is $told->status, 503, 'J14: Expect: a client is told';
+is scalar($told->interim), 0, 'E09: and not asked for its body in vain';
 $s->mend_store;
 for my $place (qw(anonymous deny)) {
     my $v = $s->browser;
