@@ -162,7 +162,7 @@ my $clear = $s->browser;
 $clear->act(u => { set => { cart => 1 } });
 my $old = $clear->session_key;
 my $tls = $s->browser(tls => 1)->other($old);
-is $tls->data->{cart}, 1, 'B07: one begun in the clear goes on over TLS';
+is +($tls->data // {})->{cart}, 1, 'B07: one begun in the clear goes on over TLS';
 $tls->act(u => { login => 'ada' });
 my $new = $tls->session_key;
 isnt $new, $old, 'B07: a login over TLS gives it a new key';
@@ -173,13 +173,13 @@ is $clear->other($new)->state, 'none',
 is $clear->other($old)->state, 'none', 'B07: nor is the old key';
 $clear->other($new)->act(u => { set => { cart => 2 } });
 $clear->other($new)->act(u => { flush => \1 });
-is $tls->data->{cart}, 1, 'B07: the clear neither changes nor ends it';
+is +($tls->data // {})->{cart}, 1, 'B07: the clear neither changes nor ends it';
 
 $clear = $s->browser;
 $clear->act(u => { set => { cart => 1 } });
 $tls = $s->browser(tls => 1)->other($clear->session_key);
 $tls->act(u => { rotate => \1 });
-is $tls->data->{cart}, 1, 'B07: a new key over TLS, without a login';
+is +($tls->data // {})->{cart}, 1, 'B07: a new key over TLS, without a login';
 is $clear->other($tls->session_key)->state, 'none',
     'B07: is nothing in the clear either';
 
