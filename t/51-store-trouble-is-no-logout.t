@@ -109,6 +109,7 @@ ok $s->wait_until(sub { $b->act(u => { set => { n => 6 } })->status == 200 },
 is $b->data->{n}, 6, 'O12: with the data that was there';
 is $b->data->{c}, $c, 'O12: all of it';
 
-$s->allows($trouble, qr/AH00052/);
+# A child may meet a mutex that is none any more: then glibc ends it.
+$s->allows($trouble, qr/AH00052/, qr/assertion|glibc|mutex/i);
 $s->stop;
 done_testing;
