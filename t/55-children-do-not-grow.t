@@ -35,17 +35,25 @@ sub resident {
 }
 load('/index.html', 6000);
 load('/count', 1000);
-my %before = resident();
-is load('/index.html', 12_000), 12_000, 'E23: twelve thousand reads';
-is load('/count', 2000), 2000, 'E23: two thousand writes';
-my %after = resident();
-my $grown = (sort { $a <=> $b } map { $after{$_} - $before{$_} }
-    grep { $before{$_} } keys %after)[-1] // 9999;
+
+# A child that was idle so far grows once, with its first requests; one that
+# leaks grows in every round.
+my ($grown, $writes) = (9999, 1000);
+for my $round (1 .. 3) {
+    my %before = resident();
+    is load('/index.html', 12_000), 12_000, 'E23: twelve thousand reads';
+    is load('/count', 2000), 2000, 'E23: two thousand writes';
+    $writes += 2000;
+    my %after = resident();
+    $grown = (sort { $a <=> $b } map { $after{$_} - $before{$_} }
+        grep { $before{$_} } keys %after)[-1] // 9999;
+    last if $grown < 500 || $ENV{DJS_PRELOAD};
+}
 SKIP: {
     skip 'E23: a sanitizer keeps what is freed', 1 if $ENV{DJS_PRELOAD};
     cmp_ok $grown, '<', 500, "E23: no child grew by more than $grown kB";
 }
-is counted($visitor), 3001, 'E23: and every write counted';
+is counted($visitor), $writes + 1, 'E23: and every write counted';
 
 # G19: the secret is wiped once everything is derived from it.
 SKIP: {
