@@ -337,6 +337,7 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     const djs_settings_t *settings = &djs_server_host(s)->settings;
     const char *const *options;
     const char *spec = store_options(settings, &options);
+    djs_about_t about;
     djs_store_t *store;
     const char *wrong = djs_store_create(
         &store, spec, options,
@@ -345,8 +346,18 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     if (wrong != NULL) {
         return apr_pstrcat(p, "DjSessionStore: ", wrong, NULL);
     }
-    wrong = check_not_served("DjSessionStore", spec + strlen("dbm:"),
-                             main_server, p);
+    about = djs_store_about(store);
+    if (about.remote != NULL && settings->encrypt != DJS_ON) {
+        wrong = apr_psprintf(p,
+                             "DjSessionStore: %s is on another host, and"
+                             " DjSessionEncrypt Off would send every session"
+                             " there in the clear: write DjSessionEncrypt On,"
+                             " or use a server on 127.0.0.1 or a unix socket",
+                             about.remote);
+    }
+    if (wrong == NULL && about.path != NULL) {
+        wrong = check_not_served("DjSessionStore", about.path, main_server, p);
+    }
     if (wrong == NULL) {
         wrong = check_secrets(settings, main_server, p);
     }

@@ -12,6 +12,7 @@
 #include "codec/json.h"
 #include "session/cookie.h"
 #include "session/rows.h"
+#include "store/store.h"
 
 #define MILLISECONDS(n) (APR_INT64_C(1000) * (n))
 #define SECONDS(n)      (APR_INT64_C(1000000) * (n))
@@ -199,17 +200,20 @@ static const char *read_store(const djs_row_t *row, void *field, int argc,
 {
     int i;
 
-    if (strncmp(argv[0], "dbm:", 4) != 0) {
+    if (!djs_store_is_spec(argv[0])) {
         return apr_psprintf(p,
                             "\"%s\" is no store: write dbm:PATH"
-                            " [type=sdbm|gdbm|db] [shards=N]",
+                            " [type=sdbm|gdbm|db] [shards=N] or"
+                            " memcache:HOST:PORT[,HOST:PORT...] [option=value]",
                             argv[0]);
     }
     for (i = 1; i < argc; i++) {
         if (strchr(argv[i], '=') == NULL) {
             return apr_psprintf(p,
                                 "\"%s\" is no option: dbm:PATH takes"
-                                " type=sdbm|gdbm|db and shards=N",
+                                " type=sdbm|gdbm|db and shards=N,"
+                                " memcache:HOST:PORT takes prefix=P,"
+                                " replicas=1|2, min=N, max=N and ttl=SECONDS",
                                 argv[i]);
         }
     }

@@ -433,7 +433,12 @@ static apr_status_t dbm_each(void *self, djs_each_fn fn, void *baton,
                      : DJS_ETROUBLE;
 }
 
+static void dbm_about(void *self, djs_about_t *out)
+{
+    out->path = ((djs_dbm_t *)self)->path;
+}
+
 const djs_provider_t djs_store_dbm_provider = {
-    "dbm",   dbm_create, dbm_prepare, dbm_open,  dbm_get,
-    dbm_put, dbm_update, dbm_remove,  dbm_sweep, dbm_each
+    "dbm",      dbm_create, dbm_prepare, dbm_open, dbm_get,  dbm_put,
+    dbm_update, dbm_remove, dbm_sweep,   dbm_each, dbm_about
 };

@@ -4,8 +4,11 @@
 
 #include "store/store.h"
 
-/* APR DBM files in a directory; all that a configuration may name today. */
+/* APR DBM files in a directory. */
 extern const djs_provider_t djs_store_dbm_provider;
+
+/* One or more memcached servers, through apr_memcache. */
+extern const djs_provider_t djs_store_memcache_provider;
 
 /* This process's memory: what the contract says in the fewest lines, for tests.
  * No configuration reaches it. */

@@ -12,7 +12,9 @@ struct djs_store {
     apr_size_t max_value;
 };
 
-static const djs_provider_t *const providers[] = { &djs_store_dbm_provider };
+static const djs_provider_t *const providers[] = {
+    &djs_store_dbm_provider, &djs_store_memcache_provider
+};
 
 const char *djs_store_create_with(djs_store_t **out,
                                   const djs_provider_t *provider,
@@ -33,25 +35,39 @@ const char *djs_store_create_with(djs_store_t **out,
     return error;
 }
 
+/* The provider whose name stands before the colon of `text`, or NULL. */
+static const djs_provider_t *find_provider(const char *text)
+{
+    for (apr_size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+        apr_size_t len = strlen(providers[i]->name);
+
+        if (strncmp(text, providers[i]->name, len) == 0 && text[len] == ':') {
+            return providers[i];
+        }
+    }
+    return NULL;
+}
+
+int djs_store_is_spec(const char *text)
+{
+    return find_provider(text) != NULL;
+}
+
 const char *djs_store_create(djs_store_t **out, const char *spec,
                              const char *const *options, apr_size_t max_value,
                              apr_pool_t *pconf)
 {
-    const char *colon = strchr(spec, ':');
+    const djs_provider_t *provider = find_provider(spec);
 
     *out = NULL;
-    for (apr_size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
-        apr_size_t len = strlen(providers[i]->name);
-
-        if (colon && (apr_size_t)(colon - spec) == len &&
-            strncmp(spec, providers[i]->name, len) == 0) {
-            return djs_store_create_with(out, providers[i], colon + 1, options,
-                                         max_value, pconf);
-        }
+    if (provider) {
+        return djs_store_create_with(out, provider, strchr(spec, ':') + 1,
+                                     options, max_value, pconf);
     }
     return apr_psprintf(pconf,
                         "\"%s\" names no store: use dbm:PATH, as in "
-                        "dbm:/var/lib/djsession",
+                        "dbm:/var/lib/djsession, or memcache:HOST:PORT, as in "
+                        "memcache:127.0.0.1:11211",
                         spec);
 }
 
@@ -165,6 +181,16 @@ apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
     return store->provider->each
                ? store->provider->each(store->self, fn, baton, call, scratch)
                : APR_ENOTIMPL;
+}
+
+djs_about_t djs_store_about(const djs_store_t *store)
+{
+    djs_about_t about = { NULL, NULL };
+
+    if (store->provider->about) {
+        store->provider->about(store->self, &about);
+    }
+    return about;
 }
 
 const char *djs_store_name(const djs_store_t *store)

@@ -13,7 +13,6 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 #include <apr_user.h>
-#include <apr_user.h>
 #include "base/bytes.h"
 #include "base/status.h"
 
@@ -80,11 +79,18 @@ typedef struct {
     apr_gid_t gid;
 } djs_owner_t;
 
+/* What a configuration is judged by. */
+typedef struct {
+    const char *path;   /* where it keeps files, or NULL */
+    const char *remote; /* a server of its that is on another host, or NULL */
+} djs_about_t;
+
 /* A provider: one kind of store. Methods are as the djs_store_* function of
  * the same name says; store.c has checked the arguments: a key of 1 to
  * DJS_STORE_KEY_MAX bytes, a value within max_value, a time left.
  * `prepare` is NULL where nothing is to be made, `sweep` where the store
- * expires records by itself, `each` where it can not list. */
+ * expires records by itself, `each` where it can not list;
+ * `about` fills what is not NULL for this store. */
 typedef struct {
     const char *name; /* the word before the colon of a SPEC */
     const char *(*create)(void **self, const char *arg,
@@ -104,7 +110,12 @@ typedef struct {
                           apr_pool_t *scratch);
     apr_status_t (*each)(void *self, djs_each_fn fn, void *baton,
                          djs_call_t call, apr_pool_t *scratch);
+    void (*about)(void *self, djs_about_t *out);
 } djs_provider_t;
+
+/* Nonzero when `text` begins with the name of a store that a configuration may
+ * have, and a colon. */
+int djs_store_is_spec(const char *text);
 
 /* Finds the provider of `spec` ("dbm:PATH") and has it read `options`, a
  * NULL-terminated list of "name=value" (may be NULL). Opens nothing: configtest
@@ -153,6 +164,9 @@ apr_status_t djs_store_sweep(djs_store_t *store, djs_sweep_t *did,
  * may or may not be seen. APR_ENOTIMPL where a store can not list. */
 apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
                             djs_call_t call, apr_pool_t *scratch);
+
+/* What a configuration is judged by; lives as long as the store. */
+djs_about_t djs_store_about(const djs_store_t *store);
 
 /* The SPEC as given, for messages; lives as long as the store. */
 const char *djs_store_name(const djs_store_t *store);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <apr_strings.h>
 #include "base/clock.h"
+#include "memcached.h"
 #include "store/providers.h"
 #include "store/store.h"
 
@@ -21,11 +22,13 @@ typedef struct {
     const char *base; /* a directory of this test's own */
     const char *path; /* of the store in it */
     int shared;       /* processes may share it */
+    int listed;       /* it can be swept and listed */
     int slow;         /* writes to the disk at every change */
     int times;
+    const char *options[4];
 } fixture_t;
 
-/* "memory", or a DBM type. */
+/* "memory", "memcache", "memcache twins", or a DBM type. */
 static const char *fixture_kind = "sdbm";
 
 static inline djs_call_t call_within(apr_interval_time_t time)
@@ -88,6 +91,27 @@ static inline const char *fixture_make(fixture_t *f, const char *path,
     return error ? error : djs_store_prepare(f->store, me, f->p);
 }
 
+/* A store of this test's own in memcached servers that all tests share: one
+ * of them, or two that hold the same. */
+static inline const char *fixture_memcache(fixture_t *f, int twins)
+{
+    static memcached_t servers[2];
+    static int tests;
+
+    if (!servers[0].pid) {
+        memcached_start(&servers[0], 0);
+        memcached_start(&servers[1], 0);
+    }
+    f->shared = 1;
+    f->options[0] = apr_psprintf(f->p, "prefix=t%d:", ++tests);
+    f->options[1] = twins ? "replicas=2" : NULL;
+    return djs_store_create(&f->store,
+                            apr_psprintf(f->p,
+                                         "memcache:127.0.0.1:%d,127.0.0.1:%d",
+                                         servers[0].port, servers[1].port),
+                            f->options, VALUE_MAX, f->p);
+}
+
 static inline int begin(void **state)
 {
     apr_pool_t *p;
@@ -99,7 +123,12 @@ static inline int begin(void **state)
     f->p = p;
     apr_pool_create(&f->child, p);
     *state = f;
-    if (strcmp(fixture_kind, "memory") == 0) {
+    f->listed = 1;
+    if (strncmp(fixture_kind, "memcache", 8) == 0) {
+        f->listed = 0;
+        error = fixture_memcache(f, fixture_kind[8] != '\0');
+    }
+    else if (strcmp(fixture_kind, "memory") == 0) {
         error = djs_store_create_with(&f->store, &djs_store_memory_provider, "",
                                       NULL, VALUE_MAX, p);
     }

@@ -373,6 +373,9 @@ static void a_sweep_removes_the_expired_and_nothing_else(void **state)
     fixture_t *f = *state;
     djs_sweep_t did;
 
+    if (!f->listed) {
+        skip();
+    }
     for (int i = 0; i < 200; i++) {
         djs_bytes_t val = noise((apr_size_t)i * 10, (unsigned)i, f->p);
 
@@ -425,6 +428,12 @@ static void each_shows_every_live_record_once(void **state)
     fixture_t *f = *state;
     shown_t shown = { 0, 0, f };
 
+    if (!f->listed) {
+        assert_int_equal(
+            djs_store_each(f->store, show, &shown, patient(), f->p),
+            APR_ENOTIMPL);
+        return;
+    }
     for (int i = 0; i < 100; i++) {
         djs_bytes_t key = djs_bytes_of(apr_psprintf(f->p, "k%c", i), 2);
 
@@ -527,7 +536,9 @@ static int run(const char *name)
 
 int main(void)
 {
-    static const char *const kinds[] = { "memory", "sdbm", "gdbm", "db" };
+    static const char *const kinds[] = {
+        "memory", "sdbm", "gdbm", "db", "memcache", "memcache twins"
+    };
     int failed = 0;
 
     apr_initialize();

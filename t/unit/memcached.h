@@ -1,0 +1,86 @@
+/* memcached.h - a real memcached for a test, gone with it. */
+#ifndef DJS_UNIT_MEMCACHED_H
+#define DJS_UNIT_MEMCACHED_H
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct {
+    pid_t pid; /* 0: not running */
+    int port;
+} memcached_t;
+
+static inline struct sockaddr_in loopback(int port)
+{
+    struct sockaddr_in in;
+
+    memset(&in, 0, sizeof in);
+    in.sin_family = AF_INET;
+    in.sin_port = htons((unsigned short)port);
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return in;
+}
+
+/* A port that nobody listens on just now. */
+static inline int free_port(void)
+{
+    struct sockaddr_in in = loopback(0);
+    socklen_t len = sizeof in;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (bind(fd, (struct sockaddr *)&in, len) != 0 ||
+        getsockname(fd, (struct sockaddr *)&in, &len) != 0) {
+        abort();
+    }
+    close(fd);
+    return ntohs(in.sin_port);
+}
+
+static inline int answers(int port)
+{
+    struct sockaddr_in in = loopback(port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int rv = connect(fd, (struct sockaddr *)&in, sizeof in);
+
+    close(fd);
+    return rv == 0;
+}
+
+/* Starts it on `port`, or on a free one when that is 0, and waits until it
+ * answers. It ends with this process, whatever ends that. */
+static inline void memcached_start(memcached_t *server, int port)
+{
+    char text[16];
+
+    server->port = port ? port : free_port();
+    snprintf(text, sizeof text, "%d", server->port);
+    signal(SIGPIPE, SIG_IGN);
+    server->pid = fork();
+    if (server->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("memcached", "memcached", "-l", "127.0.0.1", "-p", text, "-U",
+               "0", "-u", "root", "-m", "64", "-t", "2", (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500 && !answers(server->port); i++) {
+        usleep(10000);
+    }
+}
+
+static inline void memcached_kill(memcached_t *server)
+{
+    if (server->pid) {
+        kill(server->pid, SIGKILL);
+        waitpid(server->pid, NULL, 0);
+        server->pid = 0;
+    }
+}
+
+#endif
