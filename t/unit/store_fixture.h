@@ -91,17 +91,26 @@ static inline const char *fixture_make(fixture_t *f, const char *path,
     return error ? error : djs_store_prepare(f->store, me, f->p);
 }
 
+/* Two memcached that all tests of this program share. */
+static inline memcached_t *fixture_twins(void)
+{
+    static memcached_t servers[2];
+
+    for (int i = 0; i < 2; i++) {
+        if (!servers[i].pid) {
+            memcached_start(&servers[i], servers[i].port);
+        }
+    }
+    return servers;
+}
+
 /* A store of this test's own in memcached servers that all tests share: one
  * of them, or two that hold the same. */
 static inline const char *fixture_memcache(fixture_t *f, int twins)
 {
-    static memcached_t servers[2];
     static int tests;
+    const memcached_t *servers = fixture_twins();
 
-    if (!servers[0].pid) {
-        memcached_start(&servers[0], 0);
-        memcached_start(&servers[1], 0);
-    }
     f->shared = 1;
     f->options[0] = apr_psprintf(f->p, "prefix=t%d:", ++tests);
     f->options[1] = twins ? "replicas=2" : NULL;
