@@ -4,13 +4,17 @@
  * without waking when there were none for a second: an idle child costs
  * nothing. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <apr_thread_proc.h>
 #include "base/clock.h"
 #include "store/memcache_guard.h"
@@ -31,13 +35,49 @@ struct djs_guard {
     int spare; /* a descriptor to look through, so that none must be had */
 };
 
+/* Is this socket still connecting to that server? It has no peer to name yet,
+ * so the kernel's table is asked: it is seldom. */
+static int is_connecting(const djs_link_t *link, int fd)
+{
+    const struct sockaddr_in *to = (const void *)&link->address;
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    char line[256];
+    struct stat st;
+    FILE *table;
+    int found = 0;
+
+    if (link->address.ss_family != AF_INET ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        info.tcpi_state != TCP_SYN_SENT || fstat(fd, &st) != 0) {
+        return 0;
+    }
+    table = fopen("/proc/self/net/tcp", "re");
+    while (table && !found && fgets(line, sizeof line, table)) {
+        unsigned address, port;
+        unsigned long inode;
+
+        found = sscanf(line,
+                       "%*d: %*x:%*x %x:%x %*x %*x:%*x %*x:%*x %*x %*u %*u %lu",
+                       &address, &port, &inode) == 3 &&
+                inode == (unsigned long)st.st_ino &&
+                address == to->sin_addr.s_addr && port == ntohs(to->sin_port);
+    }
+    if (table) {
+        fclose(table);
+    }
+    return found;
+}
+
 static int same_peer(const djs_link_t *link, int fd)
 {
     struct sockaddr_storage peer = { 0 };
     socklen_t len = sizeof peer;
 
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0 ||
-        peer.ss_family != link->address.ss_family) {
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0) {
+        return errno == ENOTCONN && is_connecting(link, fd);
+    }
+    if (peer.ss_family != link->address.ss_family) {
         return 0;
     }
     if (peer.ss_family == AF_UNIX) {

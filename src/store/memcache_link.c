@@ -113,7 +113,7 @@ static apr_status_t prove(djs_link_t *link, apr_time_t until)
 
         rv = error;
         if (error == EINPROGRESS) {
-            int ready = poll(&look, 1, left > 0 ? (int)(left / 1000) : 0);
+            int ready = poll(&look, 1, left > 0 ? (int)(left / 1000) + 1 : 0);
 
             (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
             rv = ready > 0 ? error : DJS_ETIMEOUT;
@@ -231,7 +231,8 @@ static apr_status_t run(djs_link_t *link, command_t *c, apr_time_t until,
         return rv;
     }
     note_failure(link, began);
-    return djs_clock_steady() >= until ? DJS_ETIMEOUT : DJS_ETROUBLE;
+    return rv == DJS_ETIMEOUT || djs_clock_steady() >= until ? DJS_ETIMEOUT
+                                                             : DJS_ETROUBLE;
 }
 
 /* --------------------------------------------------------------- public */

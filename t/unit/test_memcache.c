@@ -198,6 +198,32 @@ static void a_closed_port_is_trouble(void **state)
     }
 }
 
+/* I04: the handshake is not answered: a listener whose queue is full, first
+ * for the connection that apr_memcache makes, then for all. */
+static void an_unanswered_handshake_costs_one_deadline(void **state)
+{
+    struct sockaddr_in in = loopback(0);
+    socklen_t len = sizeof in;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    djs_store_t *store;
+
+    (void)state;
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+    store = make(spec_of(ntohs(in.sin_port)), NULL, pool);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(get(store, "a"), DJS_ETIMEOUT);
+        assert_true(took >= DEADLINE);
+        assert_true(took <= DEADLINE + GRACE + SLACK);
+        assert_int_equal(get(store, "a"), DJS_ETROUBLE);
+        assert_true(took < GRACE);
+        apr_sleep(510000);
+        apr_sleep(510000);
+    }
+    close(fd);
+}
+
 typedef struct {
     djs_store_t *store;
     apr_status_t rv;
@@ -436,6 +462,7 @@ int main(void)
         cmocka_unit_test(what_is_no_answer_is_trouble),
         cmocka_unit_test(a_reply_may_end_at_every_byte),
         cmocka_unit_test(a_closed_port_is_trouble),
+        cmocka_unit_test(an_unanswered_handshake_costs_one_deadline),
         cmocka_unit_test(after_a_restart_the_next_call_is_served),
         cmocka_unit_test(a_stopped_server_costs_one_deadline),
         cmocka_unit_test(a_twin_that_was_away_revives_nothing),

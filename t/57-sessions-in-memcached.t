@@ -1,0 +1,139 @@
+# Sessions in memcached: with the server gone a request is answered 503 or goes
+# on with state unavailable, and no cookie is touched; the next request after a
+# restart is served; with two servers either may go.
+# MPMs: event prefork
+use v5.36;
+use lib 't/lib';
+use DjSession::Test;
+use Time::HiRes qw(time sleep);
+
+my ($program) = grep { -x } map { "$_/memcached" } split(/:/, $ENV{PATH}),
+    '/usr/bin';
+plan skip_all => 'no memcached here: build/deps check' if !$program;
+
+my %pid;
+sub start_memcached ($port) {
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        { exec $program, '-l', '127.0.0.1', '-p', $port, '-U', 0, '-m', 64,
+            ($> == 0 ? ('-u', 'nobody') : ()) }
+        POSIX::_exit(127);
+    }
+    $pid{$port} = $pid;
+    for (1 .. 200) {
+        return if IO::Socket::INET->new("127.0.0.1:$port");
+        sleep 0.02;
+    }
+    die "memcached does not start\n";
+}
+
+sub stop_memcached ($port) {
+    my $pid = delete $pid{$port} // return;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return;
+}
+
+my $owner = $$;
+END {
+    local $?;
+    if ($owner && $owner == $$) {
+        stop_memcached($_) for keys %pid;
+    }
+}
+
+my $trouble = qr/\[djsession:(?:error|crit|warn)\]/;
+my ($one, $two) = map { DjSession::Server::free_port() } 1, 2;
+start_memcached($_) for $one, $two;
+
+# One server.
+my $s = server(loglevel => 'info', store =>
+    "DjSessionStore memcache:127.0.0.1:$one", conf => <<'CONF');
+<Location /cgi/act/on>
+  DjSessionOnStoreError Anonymous
+</Location>
+ErrorDocument 503 /cgi/act
+CONF
+my $b = $s->browser;
+$b->act(u => { login => { id => 'ada', data => { n => 1 } } });
+my $key = $b->session_key;
+is $b->data->{n}, 1, 'a session lives in memcached';
+$b->act(u => { incr => { n => 1 } }) for 1 .. 3;
+is $b->data->{n}, 4, 'and is changed there';
+parallel(4, sub ($i) {
+    my $v = $b->other($key);
+    return join '', map { $v->act(u => { incr => { c => 1 } })->status == 200 }
+        1 .. 10;
+});
+is $b->data->{c}, 40, 'I18: changes at the same time are all made';
+
+kill 'STOP', $pid{$one};
+my $t = time;
+my $r = $b->get('/cgi/act');
+is $r->status, 503, 'I03: it is silent: 503';
+cmp_ok time - $t, '<', 0.5 + 0.25, 'I03: at the deadline';
+is scalar($r->all('Set-Cookie')), 0, 'I03: the cookie is left alone';
+kill 'CONT', $pid{$one};
+ok $s->wait_until(sub {
+        !grep { $b->get('/cgi/act')->status != 200 } 1 .. 20 }, 5),
+    'I03: it goes on, and so do we';
+is $b->data->{n}, 4, 'I03: nobody lost out';
+
+stop_memcached($one);
+$r = $b->get('/cgi/act');
+is $r->status, 503, 'I06: it is gone: 503';
+is scalar($r->all('Set-Cookie')), 0, 'I06: the cookie is left alone';
+$r = $b->get('/cgi/act/on');
+is $r->status, 200, 'I06: Anonymous: it goes on';
+is $r->env->{DJSESSION_STATE}, 'unavailable', 'I06: state unavailable';
+is scalar($r->all('Set-Cookie')), 0, 'I06: the cookie is left alone';
+is $s->browser->act(u => { set => { n => 2 } })->status, 503,
+    'I06: a new session is not promised';
+start_memcached($one);
+$t = time;
+is $b->get('/cgi/act')->status, 200, 'I07: after a restart it is asked';
+my $v = $s->browser;
+is $v->act(u => { set => { n => 2 } })->status, 200, 'I07: and serves at once';
+is $v->data->{n}, 2, 'I07: a new session';
+cmp_ok time - $t, '<', 1, 'I07: no hole of five seconds';
+my @lines = grep { /$trouble/ } split /\n/, $s->log;
+cmp_ok scalar(@lines), '>=', 1, 'I06: the log tells of the outages';
+cmp_ok scalar(@lines), '<=', 6 * ($s->workers + 1), 'I06: not at each request';
+like $s->log, qr/DJS102/, 'I06: and of their end';
+$key = $v->session_key;
+$v->act(u => { flush => \1 });
+is live_data($s->browser, $key), undef, 'what is ended is ended';
+$s->allows($trouble);
+$s->stop;
+
+# Two that hold the same.
+$s = server(loglevel => 'info', store =>
+    "DjSessionStore memcache:127.0.0.1:$one,127.0.0.1:$two replicas=2");
+$b = $s->browser;
+$b->act(u => { set => { n => 1 } });
+for my $port ($one, $two) {
+    stop_memcached($port);
+    is $b->data->{n}, 1, 'I19: one of two is gone: nobody notices';
+    is $b->act(u => { set => { n => 1, m => $port } })->status, 200,
+        'I19: nor with a change';
+    start_memcached($port);
+    is $b->data->{m}, $port, 'I19: it comes back: nothing was lost';
+}
+$s->allows($trouble);
+$s->stop;
+
+# I25, I24: what a configuration may not say.
+like(DjSession::Server->refuses(store =>
+        "DjSessionStore memcache:192.0.2.1:11211\nDjSessionEncrypt Off"),
+    qr/another host.*DjSessionEncrypt On/s,
+    'I25: no session in the clear to another host');
+like(DjSession::Server->refuses(store =>
+        'DjSessionStore memcache:[::1]:11211'),
+    qr/IPv6/, 'I24: IPv6 is refused in words');
+like(DjSession::Server->refuses(store =>
+        "DjSessionStore memcache:127.0.0.1:$one dbm:/tmp/x"),
+    qr/is no option/, 'a second store is refused');
+done_testing;
