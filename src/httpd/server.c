@@ -348,12 +348,10 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     }
     about = djs_store_about(store);
     if (about.remote != NULL && settings->encrypt != DJS_ON) {
-        wrong = apr_psprintf(p,
-                             "DjSessionStore: %s is on another host, and"
-                             " DjSessionEncrypt Off would send every session"
-                             " there in the clear: write DjSessionEncrypt On,"
-                             " or use a server on 127.0.0.1 or a unix socket",
-                             about.remote);
+        wrong = apr_pstrcat(p, "DjSessionStore: ", about.remote,
+                            " is on another host, where sessions would lie in"
+                            " the clear: write DjSessionEncrypt On",
+                            NULL);
     }
     if (wrong == NULL && about.path != NULL) {
         wrong = check_not_served("DjSessionStore", about.path, main_server, p);

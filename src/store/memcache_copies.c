@@ -10,9 +10,10 @@
 #include "store/memcache_copies.h"
 #include "store/memcache_link.h"
 
-#define RELATIVE_MAX (30 * 24 * 3600) /* more seconds are a date to memcached  \
-                                       */
-#define DATE_MAX 2147483647           /* memcached reads 32 bits */
+#define RELATIVE_MAX                                                           \
+    (30 * 24 * 3600)        /* more seconds are a date to memcached            \
+                             */
+#define DATE_MAX 2147483647 /* memcached reads 32 bits */
 
 /* A tombstone of a record whose own end is not known. */
 #define TOMBSTONE apr_time_from_sec(30 * 24 * 3600)
