@@ -349,8 +349,8 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     about = djs_store_about(store);
     if (about.remote != NULL && settings->encrypt != DJS_ON) {
         wrong = apr_pstrcat(p, "DjSessionStore: ", about.remote,
-                            " is on another host, where sessions would lie in"
-                            " the clear: write DjSessionEncrypt On",
+                            " is on"
+                            " another host: it needs DjSessionEncrypt On",
                             NULL);
     }
     if (wrong == NULL && about.path != NULL) {
