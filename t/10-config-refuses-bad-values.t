@@ -107,7 +107,14 @@ started('B03: Secure in the host, the prefix in a location',
 # The store.
 my %store = (
     'a kind that is not there'      => 'DjSessionStore tape:/x',
-    'memcache, which is not built'  => 'DjSessionStore memcache:127.0.0.1:1',
+    'memcache without a port' => 'DjSessionStore memcache:127.0.0.1',
+    'memcache over IPv6'      => 'DjSessionStore memcache:[::1]:11211',
+    'one memcache as twins'   =>
+        'DjSessionStore memcache:127.0.0.1:1 replicas=2',
+    'memcache in three'       =>
+        'DjSessionStore memcache:127.0.0.1:1 replicas=3',
+    'two tiers, not built'    =>
+        'DjSessionStore memcache:127.0.0.1:1 dbm:@STATE@/store',
     'a Django store, not built'     => 'DjSessionStore django-file:/tmp/x',
     'no kind at all'                => 'DjSessionStore /tmp/x',
     'an unknown type'    => 'DjSessionStore dbm:@STATE@/store type=ndbm',
@@ -119,7 +126,7 @@ my %store = (
 );
 for my $why (sort keys %store) {
     refused("E26: DjSessionStore with $why",
-        qr/dbm|sdbm|shards/, store => $store{$why});
+        qr/dbm|sdbm|shards|memcache|replicas/, store => $store{$why});
 }
 
 # The same values, legal, start.

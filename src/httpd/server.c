@@ -348,10 +348,10 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     }
     about = djs_store_about(store);
     if (about.remote != NULL && settings->encrypt != DJS_ON) {
-        wrong = apr_pstrcat(p, "DjSessionStore: ", about.remote,
-                            " is on"
-                            " another host: it needs DjSessionEncrypt On",
-                            NULL);
+        wrong = apr_psprintf(p,
+                             "DjSessionStore: %s is on another host:"
+                             " it needs DjSessionEncrypt On",
+                             about.remote);
     }
     if (wrong == NULL && about.path != NULL) {
         wrong = check_not_served("DjSessionStore", about.path, main_server, p);

@@ -15,9 +15,16 @@
 /* ThreadSanitizer, where it is built in, takes the guard's look at all
  * descriptors of the process for a race about them, which it is meant to be. */
 const char *__tsan_default_suppressions(void);
+const char *__tsan_default_options(void);
 const char *__tsan_default_suppressions(void)
 {
     return "race:djs_guard_cut\n";
+}
+
+/* Tests fork while a guard runs; the child starts its own. */
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
 }
 
 typedef struct {
