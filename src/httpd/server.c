@@ -22,6 +22,7 @@
 APLOG_USE_MODULE(djsession);
 
 #define SECTIONS "djsession-sections"
+#define IN_CLEAR " is on another host: it needs DjSessionEncrypt On"
 
 #define MODE_0755                                                              \
     (APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE |                 \
@@ -348,10 +349,8 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     }
     about = djs_store_about(store);
     if (about.remote != NULL && settings->encrypt != DJS_ON) {
-        wrong = apr_psprintf(p,
-                             "DjSessionStore: %s is on another host:"
-                             " it needs DjSessionEncrypt On",
-                             about.remote);
+        wrong =
+            apr_pstrcat(p, "DjSessionStore: ", about.remote, IN_CLEAR, NULL);
     }
     if (wrong == NULL && about.path != NULL) {
         wrong = check_not_served("DjSessionStore", about.path, main_server, p);
