@@ -127,7 +127,10 @@ apr_status_t djs_copies_read(djs_copies_t *c)
             c->current = &c->copy[i];
         }
         else if (c->rv[i] != APR_SUCCESS && c->rv[i] != DJS_EABSENT) {
-            trouble = c->rv[i];
+            /* That nobody answers counts more than that one can not be read. */
+            trouble = trouble == APR_SUCCESS || trouble == DJS_EUNREADABLE
+                          ? c->rv[i]
+                          : trouble;
         }
     }
     if (c->current && !c->current->ended && c->current->expires > c->call.now) {
@@ -144,14 +147,16 @@ apr_status_t djs_copies_read(djs_copies_t *c)
 /* How long memcached shall keep it; the envelope has the exact end. */
 static apr_uint32_t seconds_until(apr_time_t expires, apr_time_t now)
 {
-    apr_time_t left = (expires - now + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC;
-    apr_time_t date = expires / APR_USEC_PER_SEC + 1;
+    apr_time_t left, date;
 
     if (expires <= now) {
         return 1;
     }
-    if (left <= RELATIVE_MAX) {
-        return (apr_uint32_t)left;
+    /* memcached's clock ticks: N seconds may be over after N - 1. */
+    left = (expires - now) / APR_USEC_PER_SEC + 2;
+    date = expires / APR_USEC_PER_SEC + 2;
+    if (left <= RELATIVE_MAX + 2) { /* at the edge a second less will do */
+        return (apr_uint32_t)(left < RELATIVE_MAX ? left : RELATIVE_MAX);
     }
     if (date <= DATE_MAX) {
         return (apr_uint32_t)date;
@@ -187,6 +192,7 @@ static apr_status_t write_all(djs_copies_t *c, const djs_envelope_t *envelope)
     for (int i = 0; i < c->owners.count; i++) {
         djs_mcverb_e verb = DJS_MC_SET;
         apr_status_t rv = c->rv[i];
+        int again = 0;
 
         if (rv != APR_SUCCESS && rv != DJS_EABSENT &&
             !(envelope->ended && rv == DJS_EUNREADABLE)) {
@@ -201,7 +207,11 @@ static apr_status_t write_all(djs_copies_t *c, const djs_envelope_t *envelope)
         }
         rv = djs_link_store(
             c->owners.link[i], verb, &item,
-            djs_mclock_share(c->call.until, c->owners.count - i), NULL);
+            djs_mclock_share(djs_mclock_until(&c->lock, c->call.until),
+                             c->owners.count - i),
+            &again);
+        c->lock.uncertain |= again || (rv != APR_SUCCESS && rv != DJS_EABSENT &&
+                                       rv != DJS_ETAKEN);
         done += rv == APR_SUCCESS;
         trouble = rv;
     }
@@ -220,7 +230,7 @@ apr_status_t djs_copies_end(djs_copies_t *c)
     djs_envelope_t tombstone = { 1, next_version(c), 0, { NULL, 0 } };
 
     if (c->owners.count == 1) {
-        return djs_link_delete(c->owners.link[0], c->name, c->call.until);
+        return djs_link_delete(c->owners.link[0], c->name, c->call.until, 0);
     }
     tombstone.expires = c->call.now + TOMBSTONE;
     if (c->current && c->current->expires > tombstone.expires) {
@@ -258,7 +268,7 @@ apr_status_t djs_copies_add(djs_copies_t *c, djs_item_t item)
         }
         if (rv == DJS_ETAKEN) {
             if (done > 0) {
-                (void)djs_link_delete(c->owners.link[0], c->name, until);
+                (void)djs_link_delete(c->owners.link[0], c->name, until, 0);
             }
             return rv;
         }
@@ -295,8 +305,7 @@ void djs_copies_heal(djs_copies_t *c)
             (void)djs_link_store(c->owners.link[i], DJS_MC_ADD, &item,
                                  c->call.until, NULL);
         }
-        else if (c->rv[i] == APR_SUCCESS &&
-                 c->copy[i].version < c->current->version) {
+        else if (c->rv[i] == APR_SUCCESS && is_newer(c->current, &c->copy[i])) {
             heal_older(c);
             return;
         }

@@ -101,6 +101,9 @@ static void cut_one(const djs_link_t *link, int fd)
 
     if (fd != spare && same_peer(link, fd) &&
         dup3(fd, spare, O_CLOEXEC) == spare && same_peer(link, spare)) {
+        struct linger now = { 1, 0 }; /* what is not sent yet never will be */
+
+        (void)setsockopt(spare, SOL_SOCKET, SO_LINGER, &now, sizeof now);
         (void)shutdown(spare, SHUT_RDWR);
     }
 }

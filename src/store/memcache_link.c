@@ -15,6 +15,7 @@
 
 #define BREAK  APR_USEC_PER_SEC /* without asking, after a loss of time */
 #define COSTLY (20 * 1000)      /* microseconds: a failure that costs time */
+#define FAIR   (40 * 1000)      /* that a call must have had at least */
 
 static apr_memcache_server_t *the_one(void *baton, apr_memcache_t *mc,
                                       const apr_uint32_t hash)
@@ -79,12 +80,19 @@ static int may_ask(djs_link_t *link)
                                  &link->closed_until, &closed, now + BREAK));
 }
 
-static void note_failure(djs_link_t *link, apr_time_t began)
+/* A slow failure opens the circuit, but not one of a call that had little time
+ * left; a quick one (refused) lets the next call ask at once. */
+static void note_failure(djs_link_t *link, apr_time_t began, apr_time_t until)
 {
     apr_time_t now = djs_clock_steady();
 
     atomic_store(&link->unproven, 1);
-    atomic_store(&link->closed_until, now - began > COSTLY ? now + BREAK : 0);
+    if (now - began <= COSTLY) {
+        atomic_store(&link->closed_until, 0);
+    }
+    else if (until - began >= FAIR) {
+        atomic_store(&link->closed_until, now + BREAK);
+    }
 }
 
 static void note_success(djs_link_t *link)
@@ -135,6 +143,7 @@ typedef struct {
     djs_mcitem_t item;
     djs_bytes_t got;
     apr_pool_t *p;
+    int once; /* a second try might undo what others did after the first */
 } command_t;
 
 static apr_status_t get(apr_memcache_t *mc, command_t *c)
@@ -218,7 +227,7 @@ static apr_status_t run(djs_link_t *link, command_t *c, apr_time_t until,
             }
         }
         rv = try_once(link, c);
-        if (is_answer(rv) || djs_clock_steady() >= until) {
+        if (is_answer(rv) || c->once || djs_clock_steady() >= until) {
             break;
         }
         if (again) {
@@ -230,7 +239,7 @@ static apr_status_t run(djs_link_t *link, command_t *c, apr_time_t until,
         note_success(link);
         return rv;
     }
-    note_failure(link, began);
+    note_failure(link, began, until);
     return rv == DJS_ETIMEOUT || djs_clock_steady() >= until ? DJS_ETIMEOUT
                                                              : DJS_ETROUBLE;
 }
@@ -284,7 +293,9 @@ apr_status_t djs_link_open(djs_link_t *link, const djs_memcache_t *self,
 apr_status_t djs_link_get(djs_bytes_t *val, djs_link_t *link, const char *key,
                           apr_time_t until, apr_pool_t *p)
 {
-    command_t c = { GET, DJS_MC_SET, { key, { NULL, 0 }, 0 }, { NULL, 0 }, p };
+    command_t c = {
+        GET, DJS_MC_SET, { key, { NULL, 0 }, 0 }, { NULL, 0 }, p, 0
+    };
     apr_status_t rv = run(link, &c, until, NULL);
 
     *val = rv == APR_SUCCESS ? c.got : djs_bytes_of(NULL, 0);
@@ -295,17 +306,16 @@ apr_status_t djs_link_store(djs_link_t *link, djs_mcverb_e verb,
                             const djs_mcitem_t *item, apr_time_t until,
                             int *again)
 {
-    command_t c = { STORE, verb, *item, { NULL, 0 }, NULL };
+    command_t c = { STORE, verb, *item, { NULL, 0 }, NULL, 0 };
 
     return run(link, &c, until, again);
 }
 
 apr_status_t djs_link_delete(djs_link_t *link, const char *key,
-                             apr_time_t until)
+                             apr_time_t until, int once)
 {
-    command_t c = {
-        DELETE, DJS_MC_SET, { key, { NULL, 0 }, 0 }, { NULL, 0 }, NULL
-    };
+    command_t c = { DELETE,      DJS_MC_SET, { key, { NULL, 0 }, 0 },
+                    { NULL, 0 }, NULL,       once };
 
     return run(link, &c, until, NULL);
 }

@@ -33,9 +33,9 @@ apr_status_t djs_link_store(djs_link_t *link, djs_mcverb_e verb,
                             const djs_mcitem_t *item, apr_time_t until,
                             int *again);
 
-/* Deleting what is not there succeeds. */
+/* Deleting what is not there succeeds. With `once` it is tried once only. */
 apr_status_t djs_link_delete(djs_link_t *link, const char *key,
-                             apr_time_t until);
+                             apr_time_t until, int once);
 
 /* What the server said of that key can not be: forget the connections. */
 void djs_link_distrust(djs_link_t *link);

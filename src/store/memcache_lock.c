@@ -26,10 +26,21 @@ int djs_mclock_stands(const djs_mclock_t *lock)
     return djs_clock_steady() - lock->since < STANDS;
 }
 
+apr_time_t djs_mclock_until(const djs_mclock_t *lock, apr_time_t until)
+{
+    apr_time_t end = lock->since + STANDS;
+
+    return end < until ? end : until;
+}
+
 void djs_mclock_release(djs_mclock_t *lock, apr_time_t until)
 {
-    for (int i = 0; i < lock->count && djs_mclock_stands(lock); i++) {
-        (void)djs_link_delete(lock->held[i], lock->key, until);
+    apr_time_t end = djs_mclock_until(lock, until);
+
+    for (int i = 0; i < lock->count && !lock->uncertain; i++) {
+        if (djs_mclock_stands(lock)) {
+            (void)djs_link_delete(lock->held[i], lock->key, end, 1);
+        }
     }
     lock->count = 0;
 }
@@ -52,7 +63,7 @@ static apr_status_t take_once(djs_mclock_t *lock, const djs_owners_t *owners,
     apr_status_t trouble = DJS_ETROUBLE;
 
     lock->since = djs_clock_steady();
-    lock->count = 0;
+    lock->count = lock->uncertain = 0;
     for (int i = 0; i < owners->count; i++) {
         djs_link_t *link = owners->link[i];
         apr_time_t end = djs_mclock_share(until, owners->count - i);

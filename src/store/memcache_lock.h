@@ -19,6 +19,8 @@ typedef struct {
     apr_time_t since; /* steady clock, before it was asked for */
     djs_link_t *held[2];
     int count;
+    int uncertain; /* a write was tried twice or cut short: what was sent may
+                      still arrive, so the lock is left to end by itself */
 } djs_mclock_t;
 
 /* Takes the lock `key` on every owner that answers. Waits until `until`, or
@@ -31,8 +33,11 @@ apr_status_t djs_mclock_take(djs_mclock_t *lock, djs_memcache_t *self,
 /* Nonzero while nobody else can have it. */
 int djs_mclock_stands(const djs_mclock_t *lock);
 
-/* Gives it back where it stands; where it may be another's by now it is left
- * alone. */
+/* `until`, or earlier, when the lock surely stands no longer. */
+apr_time_t djs_mclock_until(const djs_mclock_t *lock, apr_time_t until);
+
+/* Gives it back where it stands and nothing is uncertain; where it may be
+ * another's by now it is left alone. */
 void djs_mclock_release(djs_mclock_t *lock, apr_time_t until);
 
 /* How long one of `left` servers may keep a call that ends at `until`. */

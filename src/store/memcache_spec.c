@@ -113,7 +113,9 @@ static const char *read_servers(djs_memcache_t *out, const char *arg,
         wrong = read_server(link, name, p);
         link->seed = seed_of(name);
         for (int i = 0; !wrong && i < out->server_count; i++) {
-            if (strcmp(out->servers[i].name, name) == 0) {
+            if (out->servers[i].address_len == link->address_len &&
+                memcmp(&out->servers[i].address, &link->address,
+                       link->address_len) == 0) {
                 wrong = apr_psprintf(p,
                                      "the memcached server %s stands there"
                                      " twice",

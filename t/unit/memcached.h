@@ -98,4 +98,13 @@ static inline void memcached_kill(memcached_t *server)
     }
 }
 
+/* Stops it, and comes back when it has stopped. */
+static inline void memcached_freeze(const memcached_t *server)
+{
+    int status;
+
+    kill(server->pid, SIGSTOP);
+    (void)waitpid(server->pid, &status, WUNTRACED);
+}
+
 #endif

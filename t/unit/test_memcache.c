@@ -300,7 +300,7 @@ static void a_stopped_server_costs_one_deadline(void **state)
     memcached_start(&server, 0);
     store = make(spec_of(server.port), NULL, pool);
     assert_int_equal(put(store, "a", DJS_PUT_NEW), APR_SUCCESS);
-    kill(server.pid, SIGSTOP);
+    memcached_freeze(&server);
     assert_int_equal(get(store, "a"), DJS_ETIMEOUT);
     assert_true(took >= DEADLINE);
     assert_true(took <= DEADLINE + GRACE + SLACK);
@@ -338,7 +338,7 @@ static void a_twin_that_was_away_revives_nothing(void **state)
         store = make(spec, "replicas=2", p);
         assert_int_equal(put(store, "gone", DJS_PUT_NEW), APR_SUCCESS);
         assert_int_equal(put(store, "kept", DJS_PUT_NEW), APR_SUCCESS);
-        kill(twins[i].pid, SIGSTOP);
+        memcached_freeze(&twins[i]);
         while (drop(store, "gone") != APR_SUCCESS) {
         }
         assert_int_equal(get(store, "gone"), DJS_EABSENT);
