@@ -78,6 +78,12 @@ static const char *open_store(djs_ctl_t *ctl)
     char text[160];
     apr_status_t rv;
 
+    if (!wrong && strncmp(spec, "dbm:", 4) != 0) {
+        wrong = apr_psprintf(ctl->p,
+                             "\"%s\" names no store that can be listed: "
+                             "djsessionctl works on dbm:PATH",
+                             spec);
+    }
     if (!wrong) {
         wrong = djs_owner_become(strchr(spec, ':') + 1, ctl->p);
     }
