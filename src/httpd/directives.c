@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_core.h>
+#include "httpd/check.h"
 #include "httpd/directives.h"
 #include "httpd/server.h"
 #include "session/rows.h"
@@ -60,7 +61,7 @@ static const char *set(cmd_parms *cmd, void *dirconf, int argc,
     if (row->where == DJS_SV) {
         return set_server(cmd, row, argc, args);
     }
-    djs_server_note_section(cmd, dirconf);
+    djs_check_note_section(cmd, dirconf);
     return djs_row_set(row, dirconf, argc, args, cmd->pool);
 }
 

@@ -42,10 +42,6 @@ void *djs_server_merge(apr_pool_t *p, void *base, void *add);
 void *djs_server_create_policy(apr_pool_t *p, char *path);
 void *djs_server_merge_policy(apr_pool_t *p, void *base, void *add);
 
-/* Notes that a section of the configuration has a policy of its own; called by
- * the directive setter with the first directive of the section. */
-void djs_server_note_section(cmd_parms *cmd, djs_policy_t *policy);
-
 /* What a server has, and what counts for a request; never NULL. */
 djs_host_t *djs_server_host(const server_rec *s);
 const djs_policy_t *djs_server_policy(const request_rec *r);
