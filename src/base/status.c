@@ -15,6 +15,7 @@ static const struct {
     { DJS_EINVALID, "malformed input" },
     { DJS_ETYPE, "a value of the wrong type" },
     { DJS_ERANDOM, "the random generator failed" },
+    { DJS_EMOVED, "the session has another key by now" },
 };
 
 const char *djs_status_text(apr_status_t rv, char *buf, apr_size_t size)

@@ -1,6 +1,7 @@
 /* codec/keyring.c - all that is derived from the installation's secrets. */
 #include "codec/keyring.h"
 
+#include <stddef.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <openssl/core_names.h>
@@ -23,6 +24,7 @@ typedef struct {
     unsigned char auth[DJS_SEAL_KEY_BYTES];
     unsigned char name[DJS_SEAL_KEY_BYTES];
     unsigned char tag[DJS_SEAL_KEY_BYTES];
+    unsigned char alias[DJS_SEAL_KEY_BYTES];
 } keys_t;
 
 /* Contexts of one secret, its keys scheduled. */
@@ -31,6 +33,7 @@ typedef struct {
     djs_seal_mac_t auth;
     djs_seal_mac_t name;
     djs_seal_mac_t tag;
+    djs_seal_mac_t alias;
     int ready;
 } tools_t;
 
@@ -87,7 +90,9 @@ static int derive_all(EVP_KDF_CTX *kdf, keys_t *keys,
            derive(kdf, keys->name, sizeof(keys->name), secret,
                   "mod_djsession store-key v1") &&
            derive(kdf, keys->tag, sizeof(keys->tag), secret,
-                  "mod_djsession tag v1");
+                  "mod_djsession tag v1") &&
+           derive(kdf, keys->alias, sizeof(keys->alias), secret,
+                  "mod_djsession alias v1");
 }
 
 static apr_status_t
@@ -114,6 +119,7 @@ static void tools_release(tools_t *tools)
     djs_seal_mac_release(&tools->auth);
     djs_seal_mac_release(&tools->name);
     djs_seal_mac_release(&tools->tag);
+    djs_seal_mac_release(&tools->alias);
     tools->ready = 0;
 }
 
@@ -132,6 +138,10 @@ static apr_status_t tools_make(tools_t *tools, const djs_seal_algs_t *algs,
     }
     if (rv == APR_SUCCESS) {
         rv = djs_seal_mac_init(&tools->tag, algs, keys->tag, sizeof(keys->tag));
+    }
+    if (rv == APR_SUCCESS) {
+        rv = djs_seal_mac_init(&tools->alias, algs, keys->alias,
+                               sizeof(keys->alias));
     }
     if (rv != APR_SUCCESS) {
         tools_release(tools);
@@ -325,28 +335,47 @@ apr_status_t djs_keyring_store_key(djs_keyring_t *ring, int which,
     return rv;
 }
 
+/* HMAC of a session key by the tool that lies `tool` bytes into the tools. */
+static apr_status_t mac_key(djs_keyring_t *ring, int which, apr_size_t tool,
+                            djs_bytes_t session_key,
+                            unsigned char mac[DJS_MAC_BYTES])
+{
+    apr_status_t rv;
+    set_t *set;
+
+    if (which < 0 || which >= ring->count || session_key.len > DJS_NAME_MOST) {
+        return DJS_EINVALID;
+    }
+    rv = lend(&set, ring, which);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = djs_seal_mac(
+        (djs_seal_mac_t *)(void *)((char *)&set->tools[which] + tool), mac,
+        session_key, djs_bytes_of(NULL, 0));
+    hand_back(ring, set);
+    return rv;
+}
+
 apr_status_t djs_keyring_tag(djs_keyring_t *ring, djs_bytes_t session_key,
                              char out[DJS_TAG_LEN + 1])
 {
     unsigned char mac[DJS_MAC_BYTES];
-    apr_status_t rv;
-    set_t *set;
+    apr_status_t rv =
+        mac_key(ring, 0, offsetof(tools_t, tag), session_key, mac);
 
     out[0] = '\0';
-    if (session_key.len > DJS_NAME_MOST) {
-        return DJS_EINVALID;
-    }
-    rv = lend(&set, ring, 0);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = djs_seal_mac(&set->tools[0].tag, mac, session_key,
-                      djs_bytes_of(NULL, 0));
-    hand_back(ring, set);
     if (rv == APR_SUCCESS) {
         djs_hex_encode(out, mac, DJS_TAG_LEN / 2);
     }
     return rv;
+}
+
+apr_status_t djs_keyring_mask(djs_keyring_t *ring, int which,
+                              djs_bytes_t session_key,
+                              unsigned char out[DJS_MAC_BYTES])
+{
+    return mac_key(ring, which, offsetof(tools_t, alias), session_key, out);
 }
 
 /* Ids are public (they stand in every record), so time may vary. */

@@ -48,6 +48,13 @@ apr_status_t djs_keyring_store_key(djs_keyring_t *ring, int which,
 apr_status_t djs_keyring_tag(djs_keyring_t *ring, djs_bytes_t session_key,
                              char out[DJS_TAG_LEN + 1]);
 
+/* What hides the key that an old session key leads to, under secret `which`:
+ * DJS_MAC_BYTES that nobody works out who does not have `session_key`, not even
+ * with store and secrets in hand. Statuses as above. */
+apr_status_t djs_keyring_mask(djs_keyring_t *ring, int which,
+                              djs_bytes_t session_key,
+                              unsigned char out[DJS_MAC_BYTES]);
+
 /* What follows is for codec/record.c, which knows what bytes mean. */
 
 /* Which secret has the id at `id`; -1: none of ours. */

@@ -8,7 +8,7 @@
 #include <openssl/crypto.h>
 #include "base/hex.h"
 
-#define FORMAT     1 /* version of the layout */
+#define FORMAT     2 /* version of the layout; 1 had no epoch */
 #define TAG_BYTES  (DJS_TAG_LEN / 2)
 #define MOST_BODY  ((apr_size_t)INT_MAX - DJS_RECORD_OVERHEAD)
 #define PART_LEN   4 /* bytes of the length before an authenticated part */
@@ -31,7 +31,9 @@ enum {
     AT_SAVED = 54,
     AT_EXPIRES = 62,
     AT_AGE = 70,
-    HEADER_LEN = 78
+    AT_EPOCH = 78,
+    HEADER_LEN = 86,
+    HEADER_LEN_1 = AT_EPOCH
 };
 
 /* The longest authenticated text: format, namespace, store key, header and,
@@ -39,9 +41,9 @@ enum {
 #define MOST_AAD                                                               \
     (5 * PART_LEN + FORMAT_LEN + 2 * DJS_NAME_MOST + (apr_size_t)HEADER_LEN)
 
-_Static_assert(HEADER_LEN + DJS_SEAL_GROWTH <= DJS_RECORD_OVERHEAD,
+_Static_assert((int)HEADER_LEN + DJS_SEAL_GROWTH <= DJS_RECORD_OVERHEAD,
                "a sealed record keeps its promise");
-_Static_assert(HEADER_LEN + DJS_MAC_BYTES <= DJS_RECORD_OVERHEAD,
+_Static_assert((int)HEADER_LEN + DJS_MAC_BYTES <= DJS_RECORD_OVERHEAD,
                "and so does a bare one");
 
 static const unsigned char magic[AT_FORMAT] = { 'D', 'J', 'S' };
@@ -80,6 +82,12 @@ static unsigned char *add_part(unsigned char *to, const void *part,
     return to + PART_LEN + len;
 }
 
+/* By the format that the header names. */
+static apr_size_t header_len(const unsigned char *header)
+{
+    return header[AT_FORMAT] == FORMAT ? HEADER_LEN : HEADER_LEN_1;
+}
+
 /* What is authenticated beside the body; `to` has MOST_AAD bytes. In a bare
  * record the body follows it, so that its length stands here already. */
 static djs_bytes_t authenticated(unsigned char *to, djs_record_place_t place,
@@ -90,12 +98,17 @@ static djs_bytes_t authenticated(unsigned char *to, djs_record_place_t place,
     end = add_part(end, header + AT_FORMAT, FORMAT_LEN);
     end = add_part(end, place.ns.data, place.ns.len);
     end = add_part(end, place.store_key.data, place.store_key.len);
-    end = add_part(end, header, HEADER_LEN);
+    end = add_part(end, header, header_len(header));
     if (header[AT_MODE] == DJS_RECORD_BARE) {
         memcpy(end, header + AT_BODY_LEN, PART_LEN);
         end += PART_LEN;
     }
     return djs_bytes_of((const char *)to, (apr_size_t)(end - to));
+}
+
+static int is_kind(int kind)
+{
+    return kind >= DJS_RECORD_SESSION && kind <= DJS_RECORD_LIST;
 }
 
 static int asked_well(djs_record_mode_e mode, djs_record_place_t place)
@@ -115,7 +128,7 @@ static apr_status_t write_header(unsigned char *to, const djs_record_t *record,
                                  djs_record_mode_e mode,
                                  const djs_keyring_t *ring)
 {
-    if (record->kind != DJS_RECORD_SESSION ||
+    if (!is_kind((int)record->kind) ||
         (record->flags & ~(unsigned)DJS_RECORD_FLAGS) ||
         djs_hex_decode(to + AT_TAG, TAG_BYTES,
                        djs_bytes_of(record->tag, DJS_TAG_LEN))) {
@@ -135,6 +148,7 @@ static apr_status_t write_header(unsigned char *to, const djs_record_t *record,
     put(to + AT_SAVED, (apr_uint64_t)record->saved, 8);
     put(to + AT_EXPIRES, (apr_uint64_t)record->expires, 8);
     put(to + AT_AGE, (apr_uint64_t)record->age, 8);
+    put(to + AT_EPOCH, record->epoch, 8);
     return APR_SUCCESS;
 }
 
@@ -180,18 +194,20 @@ apr_status_t djs_record_seal(djs_bytes_t *out, const djs_record_t *record,
     return rv;
 }
 
-/* Nonzero when the header is one that we write and all lengths agree. Nothing
- * is trusted for it: the header is authenticated afterwards. */
+/* Nonzero when the header is one that we write, or wrote once, and all lengths
+ * agree. Nothing is trusted for it: the header is authenticated afterwards. */
 static int header_fits(const unsigned char *header, apr_size_t len,
                        djs_record_mode_e mode)
 {
-    return len >= HEADER_LEN + growth(mode) &&
+    return len >= HEADER_LEN_1 + growth(mode) &&
            memcmp(header + AT_MAGIC, magic, sizeof(magic)) == 0 &&
-           header[AT_FORMAT] == FORMAT && header[AT_MODE] == mode &&
-           header[AT_KIND] == DJS_RECORD_SESSION &&
+           (header[AT_FORMAT] == FORMAT || header[AT_FORMAT] == 1) &&
+           len >= header_len(header) + growth(mode) &&
+           header[AT_MODE] == mode && is_kind(header[AT_KIND]) &&
            (take(header + AT_FLAGS, 2) & ~(apr_uint64_t)DJS_RECORD_FLAGS) ==
                0 &&
-           take(header + AT_BODY_LEN, 4) == len - HEADER_LEN - growth(mode);
+           take(header + AT_BODY_LEN, 4) ==
+               len - header_len(header) - growth(mode);
 }
 
 static void read_header(djs_record_t *record, const unsigned char *header)
@@ -206,6 +222,8 @@ static void read_header(djs_record_t *record, const unsigned char *header)
     record->saved = take_time(header + AT_SAVED);
     record->expires = take_time(header + AT_EXPIRES);
     record->age = take_time(header + AT_AGE);
+    record->epoch =
+        header[AT_FORMAT] == FORMAT ? take(header + AT_EPOCH, 8) : 0;
 }
 
 /* `rest` is body and MAC; copies the body to `to` when the MAC is right. */
@@ -244,7 +262,8 @@ apr_status_t djs_record_open(djs_record_t *out, djs_bytes_t bytes,
         return DJS_EUNREADABLE;
     }
     head = authenticated(aad, place, header);
-    rest = djs_bytes_of(bytes.data + HEADER_LEN, bytes.len - HEADER_LEN);
+    len = header_len(header);
+    rest = djs_bytes_of(bytes.data + len, bytes.len - len);
     len = rest.len - growth(mode);
     body = apr_palloc(p, len + 1);
     if (mode == DJS_RECORD_SEALED) {
@@ -258,6 +277,7 @@ apr_status_t djs_record_open(djs_record_t *out, djs_bytes_t bytes,
     }
     body[len] = '\0';
     read_header(out, header);
+    out->secret = which;
     out->body = djs_bytes_of((const char *)body, len);
     return APR_SUCCESS;
 }

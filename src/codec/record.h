@@ -25,7 +25,12 @@ typedef enum {
 } djs_record_mode_e;
 
 typedef enum {
-    DJS_RECORD_SESSION = 1 /* the body is session data, normal JSON */
+    DJS_RECORD_SESSION = 1, /* the body is session data, normal JSON */
+    DJS_RECORD_ALIAS = 2,   /* a key was given up for another one: session/alias
+                             */
+    DJS_RECORD_MARK = 3,    /* somebody's sessions were revoked: session/revoke
+                             */
+    DJS_RECORD_LIST = 4     /* a user's sessions: session/quota */
 } djs_record_kind_e;
 
 #define DJS_RECORD_TLS     0x01 /* born over TLS: not honoured in the clear */
@@ -45,6 +50,9 @@ typedef struct {
     apr_time_t expires;        /* deadline */
     apr_interval_time_t age;   /* lifetime that a save gives it */
     apr_uint64_t version;      /* counts saves */
+    apr_uint64_t epoch;        /* the store's, when it was known not to be
+                                  revoked; for a mark, of the revocation */
+    int secret;                /* which one of the ring opened it */
     djs_bytes_t body;
 } djs_record_t;
 

@@ -131,8 +131,13 @@ static int nothing_asked(const djs_session_t *s)
 
 static void log_saved(request_rec *r, const djs_saved_t *saved)
 {
-    static const char *const what[] = { NULL,    NULL,      "renewed",
-                                        "saved", "created", "given a new key",
+    static const char *const what[] = { NULL,
+                                        NULL,
+                                        "renewed",
+                                        "saved",
+                                        "came under an old key",
+                                        "created",
+                                        "given a new key",
                                         "ended" };
 
     if (saved->did == DJS_DID_DROP) {

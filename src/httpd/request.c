@@ -103,6 +103,29 @@ static djs_call_t call_now(const djs_request_t *ctx, apr_time_t steady)
     return call;
 }
 
+int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy)
+{
+    return ctx->refused || (policy->https_only == DJS_ON && !ctx->tls);
+}
+
+static djs_terms_t terms_of(const djs_request_t *ctx,
+                            const djs_policy_t *policy)
+{
+    djs_terms_t terms;
+
+    terms.lifetime.age = policy->cookie_age;
+    terms.lifetime.browser_close = policy->browser_close == DJS_ON;
+    terms.renew = *policy->renew;
+    terms.absolute = policy->absolute;
+    terms.rotate = policy->rotate;
+    terms.grace = policy->rotate_grace;
+    terms.replay_flush = policy->replay == DJS_REPLAY_FLUSH;
+    terms.create_always = policy->create == DJS_CREATE_ALWAYS &&
+                          !djs_request_refused(ctx, policy);
+    terms.tls = ctx->tls;
+    return terms;
+}
+
 /* What could not be used of what the client sent; the client's affair. */
 static void log_refusals(request_rec *r, const djs_request_t *ctx)
 {
@@ -134,17 +157,34 @@ static void log_unreadable(request_rec *r, const djs_request_t *ctx)
                   tag);
 }
 
+/* Either its response got lost and the browser came back late, or somebody has
+ * kept a key that he should not have. */
+static void log_replay(request_rec *r, const djs_replay_t *replay)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "DJS215: the key of session %s was sent again after it had"
+                  " been replaced and DjSessionRotateGrace was over; %s%s",
+                  replay->tag,
+                  replay->ended[0] != '\0' ? "ended session "
+                                           : "no session was ended for it",
+                  replay->ended);
+}
+
 static void look_up(request_rec *r, djs_request_t *ctx)
 {
+    djs_terms_t terms = terms_of(ctx, ctx->policy);
     apr_time_t start = djs_clock_steady();
     apr_status_t rv =
         djs_commit_load(&ctx->session, &ctx->candidates, &ctx->host->place,
-                        ctx->tls, call_now(ctx, start));
+                        &terms, call_now(ctx, start));
 
     ctx->spent += djs_clock_steady() - start;
     djs_request_note_health(r, ctx->host->back, rv);
     if (ctx->session.state == DJS_STATE_UNREADABLE) {
         log_unreadable(r, ctx);
+    }
+    if (ctx->session.replay.seen) {
+        log_replay(r, &ctx->session.replay);
     }
 }
 
@@ -260,25 +300,6 @@ djs_request_t *djs_request_load(request_rec *r)
         ap_set_module_config(r->request_config, &djsession_module, ctx);
     }
     return ctx;
-}
-
-int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy)
-{
-    return ctx->refused || (policy->https_only == DJS_ON && !ctx->tls);
-}
-
-static djs_terms_t terms_of(const djs_request_t *ctx,
-                            const djs_policy_t *policy)
-{
-    djs_terms_t terms;
-
-    terms.lifetime.age = policy->cookie_age;
-    terms.lifetime.browser_close = policy->browser_close == DJS_ON;
-    terms.renew = *policy->renew;
-    terms.create_always = policy->create == DJS_CREATE_ALWAYS &&
-                          !djs_request_refused(ctx, policy);
-    terms.tls = ctx->tls;
-    return terms;
 }
 
 int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy)

@@ -24,12 +24,16 @@ typedef struct {
     djs_random_fn random;
 } djs_place_t;
 
-/* What a policy says about saving. */
+/* What a policy says about a session's life. */
 typedef struct {
     djs_lifetime_t lifetime;
     djs_renew_t renew;
-    int create_always; /* DjSessionCreate Always */
-    int tls;           /* this request came over TLS */
+    apr_interval_time_t absolute; /* DjSessionAbsoluteTimeout; 0: Off */
+    apr_interval_time_t rotate;   /* DjSessionRotate; 0: Off */
+    apr_interval_time_t grace;    /* DjSessionRotateGrace */
+    int replay_flush;             /* DjSessionReplay Flush */
+    int create_always;            /* DjSessionCreate Always */
+    int tls;                      /* this request came over TLS */
 } djs_terms_t;
 
 /* What a save did, and so what becomes of the cookie. */
@@ -38,6 +42,7 @@ typedef enum {
     DJS_DID_DROP,    /* the session ended meanwhile: changes dropped */
     DJS_DID_RENEW,   /* same key, new deadline: send the cookie again */
     DJS_DID_SAVE,    /* same key, new data and deadline: send it again */
+    DJS_DID_HAND,    /* it came under an old key: send the cookie of its key */
     DJS_DID_CREATE,  /* a new session: send the cookie */
     DJS_DID_ROTATE,  /* the same session under a new key: send the cookie */
     DJS_DID_END      /* no session any more: delete the cookie */
@@ -53,22 +58,30 @@ typedef struct {
 /* The longest value that a session of `max_size` bytes makes of itself. */
 apr_size_t djs_commit_max_value(apr_size_t max_size);
 
-/* Looks the candidates up: exactly one live one becomes the session. A session
- * born over TLS counts as absent when `tls` is 0. Sets the state; APR_SUCCESS
- * for live, none and unreadable, otherwise the store's trouble (state
- * unavailable). */
+/* Looks the candidates up: exactly one live one becomes the session. One that
+ * was born over TLS counts as absent when terms->tls is 0, and so does one that
+ * is older than terms->absolute. A key that was rotated out leads to its
+ * successor during the grace; after that s->replay says that it was sent, and
+ * with terms->replay_flush the session that it had led to has ended. Sets the
+ * state; APR_SUCCESS for live, none and unreadable, otherwise the store's
+ * trouble (state unavailable). */
 apr_status_t djs_commit_load(djs_session_t *s,
                              const djs_candidates_t *candidates,
-                             const djs_place_t *place, int tls,
+                             const djs_place_t *place, const djs_terms_t *terms,
                              djs_call_t call);
+
+/* Nonzero when the record's time is over, under these terms. */
+int djs_commit_is_over(const djs_record_t *record, const djs_terms_t *terms,
+                       apr_time_t now);
 
 /* Nonzero when a save would do something: only then is it worth a call. */
 int djs_commit_due(const djs_session_t *s, const djs_terms_t *terms,
                    apr_time_t now);
 
 /* Does what the request asked for: creates, saves, renews, rotates or ends.
- * On any failure the store holds what it held before (a rotation may leave a
- * record that nobody has the key of). DJS_EUNREADABLE: the record does not
+ * Parallel requests on a session that is due for a new key all get the same
+ * one. On any failure the store holds what it held before (a rotation may leave
+ * a record that nobody has the key of). DJS_EUNREADABLE: the record does not
  * open, hands off; DJS_ETOOBIG: more than max_size; DJS_ETYPE: an increment
  * met something else; anything else: trouble. */
 apr_status_t djs_commit_save(djs_saved_t *out, djs_session_t *s,

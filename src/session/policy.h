@@ -23,6 +23,7 @@ enum { DJS_OFF, DJS_ON };                     /* switches */
 enum { DJS_ERROR_DENY, DJS_ERROR_ANONYMOUS }; /* DjSessionOnStoreError */
 enum { DJS_SECURE_AUTO, DJS_SECURE_ON, DJS_SECURE_OFF };
 enum { DJS_CREATE_ON_WRITE, DJS_CREATE_ALWAYS }; /* DjSessionCreate */
+enum { DJS_REPLAY_LOG, DJS_REPLAY_FLUSH };       /* DjSessionReplay */
 enum { DJS_ENV_OFF, DJS_ENV_SUMMARY, DJS_ENV_DATA };
 
 typedef struct {
@@ -39,6 +40,10 @@ typedef struct {
     apr_int64_t cookie_age; /* microseconds, as all times here */
     apr_int64_t browser_close;
     const djs_renew_t *renew;
+    apr_int64_t absolute; /* 0: Off */
+    apr_int64_t rotate;   /* 0: Off */
+    apr_int64_t rotate_grace;
+    apr_int64_t replay;
     apr_int64_t https_only;
     apr_int64_t create;
     apr_int64_t env;

@@ -23,6 +23,7 @@ static const char *const store_errors[] = { "Deny", "Anonymous", NULL };
 static const char *const secures[] = { "Auto", "On", "Off", NULL };
 static const char *const samesites[] = { "Lax", "Strict", "None", "Off", NULL };
 static const char *const creates[] = { "OnWrite", "Always", NULL };
+static const char *const replays[] = { "Log", "Flush", NULL };
 static const char *const envs[] = { "Off", "Summary", "Data", NULL };
 
 /* Environment variables that a session value must never become: programs and
@@ -111,6 +112,20 @@ static const char *read_duration(const djs_row_t *row, void *field, int argc,
     }
     *(apr_int64_t *)field = t;
     return NULL;
+}
+
+/* A duration, or Off: 0. */
+static const char *read_limit(const djs_row_t *row, void *field, int argc,
+                              const char *const *argv, apr_pool_t *p)
+{
+    const char *wrong;
+
+    if (apr_cstr_casecmp(argv[0], "Off") == 0) {
+        *(apr_int64_t *)field = 0;
+        return NULL;
+    }
+    wrong = read_duration(row, field, argc, argv, p);
+    return wrong == NULL ? NULL : apr_pstrcat(p, wrong, ", nor Off", NULL);
 }
 
 static const char *read_size(const djs_row_t *row, void *field, int argc,
@@ -404,6 +419,7 @@ static const char *read_export(const djs_row_t *row, void *field, int argc,
 
 static const djs_row_kind_t kind_choice = { read_choice, 1, 1, 1 };
 static const djs_row_kind_t kind_duration = { read_duration, 1, 1, 1 };
+static const djs_row_kind_t kind_limit = { read_limit, 1, 1, 1 };
 static const djs_row_kind_t kind_size = { read_size, 1, 1, 1 };
 static const djs_row_kind_t kind_text = { read_text, 0, 1, 1 };
 static const djs_row_kind_t kind_key = { read_key, 0, 1, 1 };

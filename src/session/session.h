@@ -33,6 +33,14 @@ typedef struct {
     djs_bytes_t value; /* normal JSON; DJS_CHANGE_ADD: an integer */
 } djs_change_t;
 
+/* A key that had been rotated out was sent after its grace. */
+typedef struct {
+    int seen;
+    char tag[DJS_TAG_LEN + 1]; /* of that key */
+    char ended[DJS_TAG_LEN +
+               1]; /* of the session that was ended for it, or "" */
+} djs_replay_t;
+
 typedef struct {
     apr_pool_t *p;
     djs_state_e state;
@@ -43,6 +51,8 @@ typedef struct {
     char store_key[DJS_STORE_KEY_LEN + 1]; /* and that store key */
     djs_record_t record;                   /* as loaded; body is the data */
     int passed_over; /* live records whose keys were sent, but not used */
+    int handed;      /* it came under a key that was given up for this one */
+    djs_replay_t replay;
 
     int accessed;  /* Django: somebody looked at the data */
     int modified;  /* Django: there is something to save */

@@ -128,6 +128,9 @@ static int setup(void **state)
     terms.lifetime.browser_close = 0;
     terms.renew.how = DJS_RENEW_PERCENT;
     terms.renew.percent = 10;
+    terms.absolute = terms.rotate = 0;
+    terms.grace = 10 * APR_USEC_PER_SEC;
+    terms.replay_flush = 0;
     terms.create_always = 0;
     terms.tls = 0;
     now = START;
@@ -148,13 +151,15 @@ static inline djs_session_t *load_tls(const char *key, int tls)
 {
     djs_session_t *s = apr_pcalloc(pool, sizeof *s);
     djs_candidates_t sent = { 0 };
+    djs_terms_t here = terms;
 
+    here.tls = tls;
     djs_session_init(s, pool);
     if (key != NULL) {
         sent.keys[0] = djs_bytes(apr_pstrdup(pool, key));
         sent.count = sent.sent = 1;
     }
-    (void)djs_commit_load(s, &sent, &place, tls, call());
+    (void)djs_commit_load(s, &sent, &place, &here, call());
     return s;
 }
 

@@ -118,12 +118,12 @@ static void exactly_one_live_candidate_counts(void **state)
     sent.keys[1] = djs_bytes(fresh());
     sent.count = 2;
     djs_session_init(&s, pool);
-    assert_int_equal(djs_commit_load(&s, &sent, &place, 0, call()),
+    assert_int_equal(djs_commit_load(&s, &sent, &place, &terms, call()),
                      APR_SUCCESS);
     assert_int_equal(s.state, DJS_STATE_LIVE);
     sent.keys[0] = djs_bytes(fresh());
     djs_session_init(&s, pool);
-    assert_int_equal(djs_commit_load(&s, &sent, &place, 0, call()),
+    assert_int_equal(djs_commit_load(&s, &sent, &place, &terms, call()),
                      APR_SUCCESS);
     assert_int_equal(s.state, DJS_STATE_NONE);
     assert_string_equal(s.key, "");

@@ -1,0 +1,165 @@
+/* session/load.c - from the keys that a browser sent to its session.
+ *
+ * Exactly one live session must come of them. A key that was given up leads to
+ * its successor for a while; when it is sent after that, and nothing better
+ * with it, somebody has kept it. */
+#include "session/alias.h"
+#include "session/commit.h"
+#include "session/spot.h"
+
+#define MOST_HOPS 8 /* rotations within one grace */
+
+typedef struct {
+    djs_session_t *s;
+    const djs_place_t *place;
+    const djs_terms_t *terms;
+    djs_call_t call;
+    int live; /* sessions that the candidates lead to, each counted once */
+    int unreadable;
+    char stale[DJS_STORE_KEY_LEN + 1]; /* of a key sent after its grace */
+    djs_alias_t successor;             /* what that one had led to */
+} load_t;
+
+/* A record and where it was found. */
+typedef struct {
+    djs_record_t record;
+    djs_spot_t spot;
+    int which; /* secret of the ring */
+} found_t;
+
+/* Reads what lies under `key`, whichever secret it was filed under. */
+static apr_status_t look(found_t *found, const load_t *l, const char *key)
+{
+    int count = djs_keyring_count(l->place->ring);
+    int looks =
+        count > 1 ? count + 1 : 1; /* it may move to the first meanwhile */
+    apr_status_t rv = DJS_EABSENT;
+
+    for (int i = 0; i < looks && rv == DJS_EABSENT; i++) {
+        found->which = i % count;
+        rv = djs_spot_find(&found->spot, l->place, found->which, key);
+        if (rv == APR_SUCCESS) {
+            rv = djs_spot_read(&found->record, &found->spot, l->place, l->call,
+                               l->s->p);
+        }
+    }
+    return rv;
+}
+
+/* A session was found: it counts unless its time is over or another candidate
+ * led to it, too. */
+static void count_in(load_t *l, const found_t *found, const char *key,
+                     int under_old_key)
+{
+    djs_session_t *s = l->s;
+
+    if (djs_commit_is_over(&found->record, l->terms, l->call.now)) {
+        return;
+    }
+    s->handed |= under_old_key;
+    if (l->live > 0 && memcmp(s->loaded, key, DJS_KEY_LEN) == 0) {
+        return;
+    }
+    l->live++;
+    s->record = found->record;
+    s->ring_index = found->which;
+    memcpy(s->store_key, found->spot.store_key, sizeof s->store_key);
+    memcpy(s->loaded, key, DJS_KEY_LEN);
+    s->loaded[DJS_KEY_LEN] = '\0';
+}
+
+/* Follows one candidate. Trouble of the store is all that comes back. */
+static apr_status_t load_one(load_t *l, const char *candidate)
+{
+    char key[DJS_KEY_LEN];
+
+    memcpy(key, candidate, sizeof key);
+    for (int hops = 0; hops <= MOST_HOPS; hops++) {
+        found_t found;
+        djs_alias_t to;
+        apr_status_t rv = look(&found, l, key);
+
+        if (rv == APR_SUCCESS && found.record.kind == DJS_RECORD_SESSION) {
+            count_in(l, &found, key, hops > 0);
+            return APR_SUCCESS;
+        }
+        if (rv == APR_SUCCESS) {
+            rv = djs_alias_read(&to, &found.record, key, l->place);
+        }
+        if (rv != APR_SUCCESS) {
+            l->unreadable += rv == DJS_EUNREADABLE;
+            return rv == DJS_EUNREADABLE || rv == DJS_EABSENT ? APR_SUCCESS
+                                                              : rv;
+        }
+        if (!djs_alias_in_grace(&found.record, l->call.now)) {
+            memcpy(l->stale, found.spot.store_key, sizeof l->stale);
+            memcpy(l->s->replay.tag, found.record.tag, sizeof l->s->replay.tag);
+            l->successor = to;
+            return APR_SUCCESS;
+        }
+        memcpy(key, to.key, sizeof key);
+    }
+    return APR_SUCCESS;
+}
+
+/* Somebody sent a key long after it had been given up, and nothing better. It
+ * is told of once: then it is forgotten as if it had never been. */
+static apr_status_t replay(load_t *l)
+{
+    djs_session_t *s = l->s;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (l->terms->replay_flush) {
+        rv = djs_alias_end(l->place, l->successor.store_key, l->call,
+                           s->replay.ended, s->p);
+        rv = rv == DJS_EABSENT ? APR_SUCCESS : rv;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = djs_store_remove(l->place->store,
+                              djs_bytes_of(l->stale, DJS_STORE_KEY_LEN),
+                              l->call, s->p);
+    }
+    s->replay.seen = rv == APR_SUCCESS;
+    return rv;
+}
+
+static void forget(djs_session_t *s)
+{
+    memset(&s->record, 0, sizeof s->record);
+    s->loaded[0] = s->store_key[0] = '\0';
+    s->ring_index = 0;
+    s->handed = 0;
+}
+
+apr_status_t djs_commit_load(djs_session_t *s,
+                             const djs_candidates_t *candidates,
+                             const djs_place_t *place, const djs_terms_t *terms,
+                             djs_call_t call)
+{
+    load_t l = { s, place, terms, call, 0, 0, "", { "", "" } };
+    apr_status_t rv = APR_SUCCESS;
+
+    s->state = DJS_STATE_NONE;
+    for (int i = 0; i < candidates->count && rv == APR_SUCCESS; i++) {
+        rv = load_one(&l, candidates->keys[i].data);
+    }
+    if (rv == APR_SUCCESS && l.live == 0 && l.stale[0] != '\0') {
+        rv = replay(&l);
+    }
+    if (rv != APR_SUCCESS) {
+        forget(s);
+        s->state = DJS_STATE_UNAVAILABLE;
+        return rv;
+    }
+    if (l.live == 1 && (terms->tls || !(s->record.flags & DJS_RECORD_TLS))) {
+        memcpy(s->key, s->loaded, sizeof s->key);
+        s->state = DJS_STATE_LIVE;
+        return APR_SUCCESS;
+    }
+    forget(s);
+    s->passed_over = l.live;
+    if (l.live == 0 && l.unreadable > 0) {
+        s->state = DJS_STATE_UNREADABLE;
+    }
+    return APR_SUCCESS;
+}
