@@ -6,10 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionAbsoluteTimeout => '12h',
-    DjSessionRotate          => '15m',
-    DjSessionRotateGrace     => '10s',
-    DjSessionReplay          => 'Log',
     DjSessionMaxPerUser      => '3',
     DjSessionPreset          => 'strict',
     DjSessionCreateLimit     => '10/1m',
@@ -54,6 +50,10 @@ my %anywhere = (
     DjSessionCookieAge            => '1h',
     DjSessionExpireAtBrowserClose => 'On',
     DjSessionRenew                => 'Off',
+    DjSessionAbsoluteTimeout      => '12h',
+    DjSessionRotate               => '15m',
+    DjSessionRotateGrace          => '5s',
+    DjSessionReplay               => 'Flush',
     DjSessionHTTPSOnly            => 'On',
     DjSessionCreate               => 'Always',
     DjSessionEnv                  => 'Data',

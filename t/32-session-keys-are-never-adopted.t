@@ -5,7 +5,7 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Test;
 
-my $s = server(after => <<'END');
+my $s = server(conf => "DjSessionRotateGrace 0s\n", after => <<'END');
 <VirtualHost 127.0.0.1:@PORT@>
   ServerName b.test
   DjSession On
@@ -91,6 +91,7 @@ $b = $s->browser;
 $b->act(u => { set => { a => 1 } });
 $old = $b->session_key;
 $b->other($old)->act(u => { rotate => \1 });
+$s->expects(qr/DJS215/);
 is $b->state, 'none', 'C19: without grace the old key is nobody';
 $b->act(u => { set => { a => 2 } });
 is $b->data->{a}, 2, 'C19: and the next write begins anew';

@@ -5,7 +5,7 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Test;
 
-my $s = server(loglevel => 'info');
+my $s = server(loglevel => 'info', conf => "DjSessionRotateGrace 0s\n");
 
 # Twelve writers, each with its own key and all with one counter.
 my $b = $s->browser;

@@ -152,9 +152,17 @@ static void log_saved(request_rec *r, const djs_saved_t *saved)
     }
 }
 
+/* Nonzero when the save changed nothing that a page could show: it was use
+ * alone that called for it. */
+static int is_upkeep(const djs_saved_t *saved, int unasked)
+{
+    return saved->did == DJS_DID_RENEW || saved->did == DJS_DID_HAND ||
+           (saved->did == DJS_DID_ROTATE && unasked);
+}
+
 /* What the response, whichever it will be, has to say of the cookie. */
 static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
-                        const djs_saved_t *saved)
+                        const djs_saved_t *saved, int unasked)
 {
     if (saved->did == DJS_DID_NOTHING || saved->did == DJS_DID_DROP) {
         return;
@@ -167,7 +175,7 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
         ctx->live = 1;
     }
     ctx->cookie_policy = ctx->live ? ctx->policy : policy;
-    ctx->depends |= saved->did != DJS_DID_RENEW;
+    ctx->depends |= !is_upkeep(saved, unasked);
     if (saved->did == DJS_DID_END &&
         (!ctx->candidates.sent || ctx->candidates.too_many ||
          ctx->session.passed_over > 0)) {
@@ -193,7 +201,7 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
                    : save_failed(r, ctx, rv);
     }
     log_saved(r, &saved);
-    note_cookie(ctx, policy, &saved);
+    note_cookie(ctx, policy, &saved, unasked);
     return OK;
 }
 
@@ -365,8 +373,12 @@ int djs_output_redirected(request_rec *r)
 
 void djs_output_renew(request_rec *r, djs_request_t *ctx)
 {
+    djs_policy_t here = *ctx->policy;
+
+    /* A new key may never reach the browser this way. */
+    here.rotate = 0;
     if (ctx->live && nothing_asked(&ctx->session)) {
-        (void)save(r, ctx, ctx->policy);
+        (void)save(r, ctx, &here);
     }
 }
 

@@ -20,7 +20,7 @@
 
 apr_status_t djs_pair_status(const djs_dbm_t *dbm, apr_status_t rv)
 {
-    if (rv == APR_SUCCESS || (rv > DJS_STATUS_BASE && rv <= DJS_ERANDOM)) {
+    if (rv == APR_SUCCESS || (rv >= DJS_EABSENT && rv <= DJS_STATUS_LAST)) {
         return rv;
     }
     /* db passes the system's errno on in the range of its own codes */

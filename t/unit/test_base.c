@@ -297,12 +297,12 @@ static void a_failing_generator_yields_no_bytes_at_all(void **state)
 
 static void every_status_has_its_own_sentence(void **state)
 {
-    const char *seen[DJS_EMOVED - DJS_EABSENT + 1];
+    const char *seen[DJS_STATUS_LAST - DJS_EABSENT + 1];
     int count = 0;
     char buf[100];
 
     (void)state;
-    for (apr_status_t rv = DJS_EABSENT; rv <= DJS_EMOVED; rv++) {
+    for (apr_status_t rv = DJS_EABSENT; rv <= DJS_STATUS_LAST; rv++) {
         const char *text = djs_status_text(rv, buf, sizeof(buf));
 
         assert_ptr_not_equal(text, buf);
