@@ -6,7 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionMaxPerUser      => '3',
     DjSessionPreset          => 'strict',
     DjSessionCreateLimit     => '10/1m',
     DjSessionLoginURL        => '/login',
@@ -30,6 +29,7 @@ my %server_only = (
     DjSessionProxyTLSHeader => 'X-Tls on',
     DjSessionMaxSize        => '1k',
     DjSessionSweep          => '1m',
+    DjSessionMaxPerUser     => '3',
 );
 for my $name (sort keys %server_only) {
     refused("E26: $name does not stand in a location",

@@ -152,6 +152,27 @@ static void log_saved(request_rec *r, const djs_saved_t *saved)
     }
 }
 
+static void log_quota(request_rec *r, const djs_saved_t *saved)
+{
+    char text[160];
+
+    if (saved->evicted > 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS216: the login to session %s ended %d older one%s of"
+                      " its user: DjSessionMaxPerUser",
+                      saved->tag, saved->evicted,
+                      saved->evicted == 1 ? "" : "s");
+    }
+    if (saved->quota != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "DJS217: the sessions of the user of %s could not be"
+                      " counted for DjSessionMaxPerUser: %s; his next login"
+                      " will",
+                      saved->tag,
+                      djs_status_text(saved->quota, text, sizeof text));
+    }
+}
+
 /* Nonzero when the save changed nothing that a page could show: it was use
  * alone that called for it. */
 static int is_upkeep(const djs_saved_t *saved, int unasked)
@@ -201,6 +222,7 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
                    : save_failed(r, ctx, rv);
     }
     log_saved(r, &saved);
+    log_quota(r, &saved);
     note_cookie(ctx, policy, &saved, unasked);
     return OK;
 }

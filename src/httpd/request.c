@@ -120,6 +120,8 @@ static djs_terms_t terms_of(const djs_request_t *ctx,
     terms.rotate = policy->rotate;
     terms.grace = policy->rotate_grace;
     terms.replay_flush = policy->replay == DJS_REPLAY_FLUSH;
+    terms.max_per_user = (int)ctx->host->settings.max_per_user;
+    terms.user_key = djs_bytes(policy->user_key);
     terms.create_always = policy->create == DJS_CREATE_ALWAYS &&
                           !djs_request_refused(ctx, policy);
     terms.tls = ctx->tls;

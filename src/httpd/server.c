@@ -263,7 +263,10 @@ static const char *build_host(djs_host_t *host, server_rec *s, apr_pool_t *p)
     host->place.ns = djs_bytes(settings->name_space);
     host->place.max_size = (apr_size_t)settings->max_size;
     host->place.random = djs_random;
-    return NULL;
+    return djs_commit_prepare(&host->place) == APR_SUCCESS
+               ? NULL
+               : "DjSessionNamespace: OpenSSL makes no SHA-256 of it; look"
+                 " at its configuration (openssl.cnf)";
 }
 
 int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,

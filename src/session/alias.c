@@ -5,7 +5,6 @@
 
 #define STORE_KEY_BYTES (DJS_STORE_KEY_LEN / 2)
 #define BODY_LEN        (DJS_KEY_LEN + STORE_KEY_BYTES)
-#define MOST_HOPS       200 /* rotations that a key may have been through */
 
 _Static_assert(DJS_KEY_LEN == DJS_MAC_BYTES, "a mask hides a whole key");
 
@@ -113,7 +112,7 @@ apr_status_t djs_alias_end(const djs_place_t *place, const char *store_key,
     apr_status_t rv = DJS_EMOVED;
 
     memcpy(name, store_key, sizeof name);
-    for (int hops = 0; hops < MOST_HOPS && rv == DJS_EMOVED; hops++) {
+    for (int hops = 0; hops < DJS_ALIAS_HOPS && rv == DJS_EMOVED; hops++) {
         rv = djs_store_update(place->store, end.at.store_key, end_record, &end,
                               call, p);
         memcpy(name, end.next.store_key, sizeof name);

@@ -11,6 +11,8 @@
 
 #include "session/commit.h"
 
+#define DJS_ALIAS_HOPS 200 /* rotations that a key may have been through */
+
 /* Who took a key's place. */
 typedef struct {
     char key[DJS_KEY_LEN + 1];

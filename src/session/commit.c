@@ -4,6 +4,8 @@
  * it opens the record, replays the request's changes and seals the result. A
  * session whose key was given up meanwhile is followed to its new key. */
 #include <apr_strings.h>
+#include "session/quota.h"
+#include "session/revoke.h"
 #include "session/save.h"
 #include "session/stamp.h"
 
@@ -29,6 +31,24 @@ apr_status_t djs_save_check(djs_save_t *v, const djs_record_t *record)
     }
     return djs_commit_is_over(record, v->terms, v->call.now) ? DJS_EABSENT
                                                              : APR_SUCCESS;
+}
+
+apr_status_t djs_save_check_revoked(djs_save_t *v, djs_bytes_t from,
+                                    djs_bytes_t to)
+{
+    const djs_revoke_t ask = { v->place, v->call, v->p };
+    djs_record_t *record = &v->s->record;
+    apr_uint64_t epoch;
+    apr_status_t rv = djs_revoke_epoch(&epoch, to, &ask);
+
+    if (rv == APR_SUCCESS && from.len > 0) {
+        rv = djs_revoke_check(record, epoch, from, v->terms->user_key, &ask);
+        epoch = record->epoch;
+    }
+    if (rv == APR_SUCCESS && epoch > v->epoch) {
+        v->epoch = epoch;
+    }
+    return rv;
 }
 
 /* The body after the request's changes; `*expiry` views into it. */
@@ -65,6 +85,9 @@ static apr_status_t restamp(djs_record_t *record, const djs_save_t *v,
     if (v->s->logged_in) {
         record->authenticated = v->call.now;
     }
+    if (v->epoch > record->epoch) {
+        record->epoch = v->epoch;
+    }
     memcpy(v->out->tag, record->tag, sizeof v->out->tag);
     return djs_stamp_save(record, &v->out->max_age, expiry, v->terms,
                           v->call.now);
@@ -94,6 +117,7 @@ void djs_save_settle(djs_session_t *s, const djs_record_t *record,
     apr_array_clear(s->changes);
     s->parsed = s->modified = s->flushed = s->cycled = s->logged_in = 0;
     s->handed = 0;
+    s->everywhere = djs_bytes_of(NULL, 0);
     memset(&s->record, 0, sizeof s->record);
     s->key[0] = s->loaded[0] = '\0';
     s->store_key[0] = '\0';
@@ -172,6 +196,7 @@ static apr_status_t save_in_place(djs_save_t *v, const djs_spot_t *spot)
     else if (rv == APR_SUCCESS) {
         v->out->did = v->renew_only ? DJS_DID_RENEW : DJS_DID_SAVE;
         memcpy(v->out->key, v->s->loaded, sizeof v->out->key);
+        memcpy(v->at, spot->store_key, sizeof v->at);
         djs_save_settle(v->s, &change.result, v->out->key);
     }
     return rv;
@@ -190,6 +215,10 @@ static apr_status_t save_under_key(djs_save_t *v)
 
         rv = i == 0 ? djs_spot_reuse(&spot, v->place, v->s)
                     : djs_spot_find(&spot, v->place, which, v->s->loaded);
+        if (rv == APR_SUCCESS) {
+            v->from = spot.at.store_key;
+            rv = djs_save_check_revoked(v, v->from, v->from);
+        }
         if (rv != APR_SUCCESS) {
             break;
         }
@@ -248,6 +277,8 @@ static apr_status_t create(djs_save_t *v)
     record.kind = DJS_RECORD_SESSION;
     record.flags = v->terms->tls ? DJS_RECORD_TLS : 0;
     record.created = record.keyed = v->call.now;
+    v->from = djs_bytes_of(NULL, 0);
+    v->epoch = 0;
     rv = djs_save_advance(&record, v, v->p);
     if (rv == APR_SUCCESS) {
         rv = djs_move_fresh(v, &record, &to);
@@ -255,6 +286,7 @@ static apr_status_t create(djs_save_t *v)
     if (rv == APR_SUCCESS) {
         v->out->did = DJS_DID_CREATE;
         v->s->ring_index = 0;
+        memcpy(v->at, to.store_key, sizeof v->at);
         djs_save_settle(v->s, &record, v->out->key);
     }
     return rv;
@@ -297,6 +329,14 @@ static apr_status_t end(djs_save_t *v)
     apr_status_t rv;
 
     memcpy(old, v->s->loaded, sizeof old);
+    if (v->s->everywhere.len > 0) {
+        const djs_revoke_t ask = { v->place, v->call, v->p };
+
+        rv = djs_revoke(v->s->everywhere, &ask);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
     rv = reborn ? create(v) : APR_SUCCESS;
     if (rv == APR_SUCCESS && old[0] != '\0') {
         rv = end_key(v, old);
@@ -361,11 +401,56 @@ static apr_status_t save_live(djs_save_t *v)
     return APR_SUCCESS;
 }
 
+/* Use renews a user's list of sessions, ten times in a lifetime: has this save
+ * stepped over one of those moments? */
+static int is_step(const djs_record_t *record, apr_time_t before)
+{
+    apr_interval_time_t step = record->age / 10;
+
+    return step > 0 && before / step != record->saved / step;
+}
+
+/* Keeps the user to as many sessions as he may have. The session is saved: if
+ * they can not be counted now, the next login will. */
+static void keep_quota(djs_save_t *v, int login, apr_time_t before)
+{
+    const djs_record_t *record = &v->s->record;
+    djs_bytes_t value, user;
+
+    if (v->terms->max_per_user == 0 || v->at[0] == '\0' ||
+        !(login || is_step(record, before)) ||
+        !djs_json_find(&value, record->body, v->terms->user_key)) {
+        return;
+    }
+    user = djs_session_user_text(&value, v->p);
+    if (user.len > 0) {
+        v->out->quota = djs_quota_note(v, user, record,
+                                       djs_bytes_of(v->at, DJS_STORE_KEY_LEN));
+    }
+}
+
+static apr_status_t save_any(djs_save_t *v)
+{
+    if (v->s->flushed) {
+        return end(v);
+    }
+    return v->s->state == DJS_STATE_LIVE ? save_live(v) : create(v);
+}
+
 apr_status_t djs_commit_save(djs_saved_t *out, djs_session_t *s,
                              const djs_terms_t *terms, const djs_place_t *place,
                              djs_call_t call)
 {
-    djs_save_t v = { s, terms, place, call, out, s->p, 0, 0, { "", "" } };
+    djs_save_t v = { .s = s,
+                     .terms = terms,
+                     .place = place,
+                     .call = call,
+                     .out = out,
+                     .p = s->p };
+
+    int login = s->logged_in;
+    apr_time_t before = s->record.saved;
+    apr_status_t rv;
 
     memset(out, 0, sizeof *out);
     out->did = DJS_DID_NOTHING;
@@ -379,8 +464,9 @@ apr_status_t djs_commit_save(djs_saved_t *out, djs_session_t *s,
     if (s->state == DJS_STATE_UNAVAILABLE) {
         return DJS_ETROUBLE;
     }
-    if (s->flushed) {
-        return end(&v);
+    rv = save_any(&v);
+    if (rv == APR_SUCCESS) {
+        keep_quota(&v, login, before);
     }
-    return s->state == DJS_STATE_LIVE ? save_live(&v) : create(&v);
+    return rv;
 }

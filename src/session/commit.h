@@ -22,7 +22,13 @@ typedef struct {
     djs_bytes_t ns;
     apr_size_t max_size; /* of session data */
     djs_random_fn random;
+    char epoch[DJS_STORE_KEY_LEN + 1]; /* name of the namespace's epoch, from
+                                          djs_commit_prepare */
 } djs_place_t;
+
+/* Works out what is the same for every call; once, when the rest of the place
+ * is filled in. DJS_ETROUBLE when OpenSSL fails. */
+apr_status_t djs_commit_prepare(djs_place_t *place);
 
 /* What a policy says about a session's life. */
 typedef struct {
@@ -34,6 +40,8 @@ typedef struct {
     int replay_flush;             /* DjSessionReplay Flush */
     int create_always;            /* DjSessionCreate Always */
     int tls;                      /* this request came over TLS */
+    djs_bytes_t user_key;         /* DjSessionUserKey, normal JSON */
+    int max_per_user;             /* DjSessionMaxPerUser; 0: Off */
 } djs_terms_t;
 
 /* What a save did, and so what becomes of the cookie. */
@@ -53,6 +61,9 @@ typedef struct {
     char key[DJS_KEY_LEN + 1]; /* value of the cookie, unless deleted */
     apr_int64_t max_age;       /* seconds; below 0: ends with the browser */
     char tag[DJS_TAG_LEN + 1]; /* for the log; "" when there is none */
+    int evicted;        /* sessions of the same user that a login has ended */
+    apr_status_t quota; /* why they could not be counted, if so: a later login
+                           will */
 } djs_saved_t;
 
 /* The longest value that a session of `max_size` bytes makes of itself. */
@@ -60,11 +71,11 @@ apr_size_t djs_commit_max_value(apr_size_t max_size);
 
 /* Looks the candidates up: exactly one live one becomes the session. One that
  * was born over TLS counts as absent when terms->tls is 0, and so does one that
- * is older than terms->absolute. A key that was rotated out leads to its
- * successor during the grace; after that s->replay says that it was sent, and
- * with terms->replay_flush the session that it had led to has ended. Sets the
- * state; APR_SUCCESS for live, none and unreadable, otherwise the store's
- * trouble (state unavailable). */
+ * is older than terms->absolute, and one that has been revoked. A key that was
+ * rotated out leads to its successor during the grace; after that s->replay
+ * says that it was sent, and with terms->replay_flush the session that it had
+ * led to has ended. Sets the state; APR_SUCCESS for live, none and unreadable,
+ * otherwise the store's trouble (state unavailable). */
 apr_status_t djs_commit_load(djs_session_t *s,
                              const djs_candidates_t *candidates,
                              const djs_place_t *place, const djs_terms_t *terms,

@@ -5,6 +5,7 @@
  * with it, somebody has kept it. */
 #include "session/alias.h"
 #include "session/commit.h"
+#include "session/revoke.h"
 #include "session/spot.h"
 
 #define MOST_HOPS 8 /* rotations within one grace */
@@ -68,6 +69,19 @@ static void count_in(load_t *l, const found_t *found, const char *key,
     s->loaded[DJS_KEY_LEN] = '\0';
 }
 
+/* DJS_EABSENT: it has been revoked. */
+static apr_status_t check_revoked(const load_t *l, found_t *found)
+{
+    const djs_revoke_t ask = { l->place, l->call, l->s->p };
+    djs_bytes_t at = found->spot.at.store_key;
+    apr_uint64_t epoch;
+    apr_status_t rv = djs_revoke_epoch(&epoch, at, &ask);
+
+    return rv == APR_SUCCESS ? djs_revoke_check(&found->record, epoch, at,
+                                                l->terms->user_key, &ask)
+                             : rv;
+}
+
 /* Follows one candidate. Trouble of the store is all that comes back. */
 static apr_status_t load_one(load_t *l, const char *candidate)
 {
@@ -80,10 +94,13 @@ static apr_status_t load_one(load_t *l, const char *candidate)
         apr_status_t rv = look(&found, l, key);
 
         if (rv == APR_SUCCESS && found.record.kind == DJS_RECORD_SESSION) {
-            count_in(l, &found, key, hops > 0);
-            return APR_SUCCESS;
+            rv = check_revoked(l, &found);
+            if (rv == APR_SUCCESS) {
+                count_in(l, &found, key, hops > 0);
+                return APR_SUCCESS;
+            }
         }
-        if (rv == APR_SUCCESS) {
+        else if (rv == APR_SUCCESS) {
             rv = djs_alias_read(&to, &found.record, key, l->place);
         }
         if (rv != APR_SUCCESS) {

@@ -101,6 +101,10 @@ apr_status_t djs_move_fresh(djs_save_t *v, djs_record_t *record, djs_spot_t *to)
             rv = djs_spot_find(to, v->place, 0, v->out->key);
         }
         if (rv == APR_SUCCESS) {
+            rv = djs_save_check_revoked(v, v->from, to->at.store_key);
+        }
+        if (rv == APR_SUCCESS) {
+            record->epoch = v->epoch > record->epoch ? v->epoch : record->epoch;
             memcpy(v->out->tag, record->tag, sizeof v->out->tag);
             rv = write_record(v, record, to, DJS_PUT_NEW);
         }
@@ -181,6 +185,7 @@ apr_status_t djs_move(djs_save_t *v, const djs_spot_t *from)
         rv = djs_store_update(v->place->store, from->at.store_key,
                               leave_original, &leave, v->call, v->p);
         if (rv == APR_SUCCESS) {
+            memcpy(v->at, to.store_key, sizeof v->at);
             djs_save_settle(v->s, &record, v->out->key);
         }
     }

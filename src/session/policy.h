@@ -63,6 +63,7 @@ typedef struct {
     const djs_list_t *proxy_tls; /* header name and value */
     const djs_list_t *trusted;   /* addresses and networks, checked */
     apr_int64_t max_size;
+    apr_int64_t max_per_user; /* 0: Off */
     apr_int64_t sweep;
 } djs_settings_t;
 

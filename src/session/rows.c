@@ -146,6 +146,29 @@ static const char *read_size(const djs_row_t *row, void *field, int argc,
     return NULL;
 }
 
+/* A number, or Off: 0. */
+static const char *read_count(const djs_row_t *row, void *field, int argc,
+                              const char *const *argv, apr_pool_t *p)
+{
+    apr_size_t len = strlen(argv[0]);
+    apr_int64_t n = 0;
+
+    (void)argc;
+    if (apr_cstr_casecmp(argv[0], "Off") != 0) {
+        n = len <= 9 && strspn(argv[0], "0123456789") == len
+                ? apr_atoi64(argv[0])
+                : 0;
+        if (n < row->min || n > row->max) {
+            return apr_psprintf(p,
+                                "\"%s\" is neither Off nor a number from"
+                                " %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                                argv[0], row->min, row->max);
+        }
+    }
+    *(apr_int64_t *)field = n;
+    return NULL;
+}
+
 /* Between min and max bytes, none of them a control character or blank. */
 static const char *read_text(const djs_row_t *row, void *field, int argc,
                              const char *const *argv, apr_pool_t *p)
@@ -420,6 +443,7 @@ static const char *read_export(const djs_row_t *row, void *field, int argc,
 static const djs_row_kind_t kind_choice = { read_choice, 1, 1, 1 };
 static const djs_row_kind_t kind_duration = { read_duration, 1, 1, 1 };
 static const djs_row_kind_t kind_limit = { read_limit, 1, 1, 1 };
+static const djs_row_kind_t kind_count = { read_count, 1, 1, 1 };
 static const djs_row_kind_t kind_size = { read_size, 1, 1, 1 };
 static const djs_row_kind_t kind_text = { read_text, 0, 1, 1 };
 static const djs_row_kind_t kind_key = { read_key, 0, 1, 1 };

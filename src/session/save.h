@@ -17,14 +17,24 @@ typedef struct {
     djs_call_t call;
     djs_saved_t *out;
     apr_pool_t *p;
-    int renew_only;    /* nobody asked for anything */
-    int new_key;       /* it gets another key */
+    int renew_only;     /* nobody asked for anything */
+    int new_key;        /* it gets another key */
+    djs_bytes_t from;   /* where the session lies; empty: one is born */
+    apr_uint64_t epoch; /* in which it is known to be good */
+    char at[DJS_STORE_KEY_LEN + 1]; /* where a record was written, if so */
     djs_alias_t moved; /* after DJS_EMOVED: where the session went */
 } djs_save_t;
 
 /* Is this record still the session that the request had? DJS_EABSENT: its time
  * is over. DJS_EMOVED: its key was given up, v->moved has the new one. */
 apr_status_t djs_save_check(djs_save_t *v, const djs_record_t *record);
+
+/* Is the session, which lies at `from`, good in the epoch that holds where `to`
+ * lies? Then v->epoch is that epoch or a later one, and every record that is
+ * written has it. What is born (an empty `from`) is always good. DJS_EABSENT:
+ * the session has been revoked. */
+apr_status_t djs_save_check_revoked(djs_save_t *v, djs_bytes_t from,
+                                    djs_bytes_t to);
 
 /* The record as it shall be after this save, in `p`. */
 apr_status_t djs_save_advance(djs_record_t *record, const djs_save_t *v,
@@ -35,8 +45,8 @@ apr_status_t djs_save_advance(djs_record_t *record, const djs_save_t *v,
 void djs_save_settle(djs_session_t *s, const djs_record_t *record,
                      const char *key);
 
-/* Writes a record that is new to a place that nobody has used, under the first
- * secret and a fresh key, which v->out then has. */
+/* Writes a record to a place that nobody has used, under the first secret and a
+ * fresh key, which v->out then has. */
 apr_status_t djs_move_fresh(djs_save_t *v, djs_record_t *record,
                             djs_spot_t *to);
 

@@ -362,6 +362,54 @@ apr_status_t djs_session_flush(djs_session_t *s)
     return APR_SUCCESS;
 }
 
+/* The user of the data as it is now, or of a session that was flushed in the
+ * same breath. */
+static apr_status_t find_user(djs_bytes_t *text, djs_session_t *s,
+                              djs_bytes_t user_key)
+{
+    djs_bytes_t name, loaded;
+    apr_status_t rv = look_for(s, user_key, &name);
+    const djs_bytes_t *value =
+        rv == APR_SUCCESS ? djs_json_object_get(&s->data, name) : NULL;
+
+    if (rv == APR_SUCCESS && !value && s->flushed &&
+        djs_json_find(&loaded, s->record.body, name)) {
+        value = &loaded;
+    }
+    *text = djs_session_user_text(value, s->p);
+    return rv;
+}
+
+djs_bytes_t djs_session_user_text(const djs_bytes_t *value, apr_pool_t *p)
+{
+    djs_bytes_t text = { "", 0 };
+
+    if (!value || djs_json_kind(*value) == DJS_JSON_NULL) {
+        return text;
+    }
+    if (djs_json_kind(*value) != DJS_JSON_STRING ||
+        djs_json_text(&text, *value, p) != APR_SUCCESS) {
+        return djs_bytes_of(apr_pstrmemdup(p, value->data, value->len),
+                            value->len);
+    }
+    return text;
+}
+
+apr_status_t djs_session_logout_everywhere(djs_session_t *s,
+                                           djs_bytes_t user_key)
+{
+    djs_bytes_t user;
+    apr_status_t rv = find_user(&user, s, user_key);
+
+    if (rv == APR_SUCCESS) {
+        rv = djs_session_flush(s);
+    }
+    if (rv == APR_SUCCESS && user.len > 0) {
+        s->everywhere = user;
+    }
+    return rv;
+}
+
 apr_status_t djs_session_cycle_key(djs_session_t *s)
 {
     apr_status_t rv = look(s);

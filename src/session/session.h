@@ -54,10 +54,12 @@ typedef struct {
     int handed;      /* it came under a key that was given up for this one */
     djs_replay_t replay;
 
-    int accessed;  /* Django: somebody looked at the data */
-    int modified;  /* Django: there is something to save */
-    int flushed;   /* the loaded record, if any, must end */
-    int cycled;    /* the data moves to a new key */
+    int accessed;           /* Django: somebody looked at the data */
+    int modified;           /* Django: there is something to save */
+    int flushed;            /* the loaded record, if any, must end */
+    int cycled;             /* the data moves to a new key */
+    djs_bytes_t everywhere; /* whose sessions must end, all of them: the text
+                               of a user key; empty: nobody's */
     int logged_in; /* a login happened: record.authenticated becomes now */
     apr_array_header_t *changes; /* of djs_change_t, in order; after a flush
                                     only what came later */
@@ -119,6 +121,12 @@ apr_status_t djs_session_clear(djs_session_t *s);
 /* Ends the session: data gone, record to be removed, key dropped (flush). What
  * was done before, changes, login and cycle_key, is forgotten. */
 apr_status_t djs_session_flush(djs_session_t *s);
+/* Who a user key's value (normal JSON, NULL: absent) means, as a text: of
+ * strings what they say, of all else the JSON; empty for nobody. In `p`. */
+djs_bytes_t djs_session_user_text(const djs_bytes_t *value, apr_pool_t *p);
+/* Ends this session, and every other one of its user. */
+apr_status_t djs_session_logout_everywhere(djs_session_t *s,
+                                           djs_bytes_t user_key);
 /* The same data under a new key at the next save (cycle_key). Does nothing to
  * a session without a key: it gets a new one anyway when it is saved. */
 apr_status_t djs_session_cycle_key(djs_session_t *s);

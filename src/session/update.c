@@ -174,6 +174,14 @@ static apr_status_t apply_rotate(const job_t *job, djs_bytes_t value)
     return djs_session_cycle_key(job->s);
 }
 
+static apr_status_t apply_everywhere(const job_t *job, djs_bytes_t value)
+{
+    if (djs_json_kind(value) == DJS_JSON_FALSE) {
+        return APR_SUCCESS;
+    }
+    return djs_session_logout_everywhere(job->s, job->user_key);
+}
+
 static apr_status_t apply_remove(const job_t *job, djs_bytes_t value)
 {
     djs_bytes_t rest = inside(value);
@@ -227,6 +235,8 @@ static const row_t rows[] = {
       "a user's id, a string that is not empty, or an object of \"id\" and "
       "\"data\"" },
     { "\"rotate\"", takes_switch, apply_rotate, "true or false" },
+    { "\"logout_everywhere\"", takes_switch, apply_everywhere,
+      "true or false" },
     { "\"remove\"", takes_strings, apply_remove, "an array of strings" },
     { "\"set\"", takes_object, apply_set,
       "an object; a \"_session_expiry\" in it must be what \"expiry\" takes" },
@@ -267,7 +277,7 @@ static apr_status_t check(const djs_json_object_t *object, const char **why,
             *why = apr_psprintf(
                 p,
                 "there is no member %.*s%s; known are flush, login, "
-                "rotate, remove, set, incr, expiry",
+                "rotate, logout_everywhere, remove, set, incr, expiry",
                 (int)(len > NAME_QUOTED ? NAME_QUOTED : len), member->key.data,
                 len > NAME_QUOTED ? "..." : "");
             return DJS_EINVALID;

@@ -2,8 +2,11 @@
  *
  * A call takes the lock of the key's shard, opens a file, operates, closes it
  * and lets go. Nothing stays open: see dbm_pair.h. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <apr_hash.h>
 #include <apr_dbm.h>
 #include <apr_strings.h>
@@ -129,6 +132,7 @@ static const char *dbm_prepare(void *self, djs_owner_t owner, apr_pool_t *p)
 static apr_status_t dbm_closed(void *self)
 {
     ((djs_dbm_t *)self)->lock = NULL;
+    ((djs_dbm_t *)self)->epochs = NULL;
     return APR_SUCCESS;
 }
 
@@ -141,6 +145,26 @@ static apr_status_t load_driver(const djs_dbm_t *dbm, apr_pool_t *pchild)
 
     return apr_dbm_get_usednames_ex(pchild, dbm->type->name, dbm->path, &first,
                                     &second);
+}
+
+/* A store that an earlier version made has no such file yet. */
+static apr_status_t open_epochs(djs_dbm_t *dbm, apr_pool_t *pchild)
+{
+    const char *path = apr_pstrcat(pchild, dbm->path, "/epochs", NULL);
+    apr_status_t rv = djs_epochs_open(&dbm->epochs, path, pchild);
+    int fd = -1;
+
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        fd = open(dbm->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        rv = fd < 0 ? errno : djs_epochs_make(fd, geteuid(), getegid());
+    }
+    if (fd >= 0) {
+        close(fd);
+        if (rv == APR_SUCCESS) {
+            rv = djs_epochs_open(&dbm->epochs, path, pchild);
+        }
+    }
+    return rv;
 }
 
 static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
@@ -171,7 +195,24 @@ static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
         djs_lock_open(&dbm->lock, apr_pstrcat(pchild, dbm->path, "/lock", NULL),
                       dbm->shards, pchild);
     apr_pool_cleanup_register(pchild, dbm, dbm_closed, apr_pool_cleanup_null);
+    if (rv == APR_SUCCESS) {
+        rv = open_epochs(dbm, pchild);
+    }
     return rv == APR_SUCCESS ? rv : djs_pair_status(dbm, rv);
+}
+
+static apr_uint64_t dbm_epoch(void *self, djs_bytes_t name)
+{
+    djs_dbm_t *dbm = self;
+
+    return dbm->epochs ? djs_epochs_get(dbm->epochs, name) : 0;
+}
+
+static apr_status_t dbm_raise(void *self, djs_bytes_t name, apr_uint64_t to)
+{
+    djs_dbm_t *dbm = self;
+
+    return dbm->epochs ? djs_epochs_raise(dbm->epochs, name, to) : DJS_ETROUBLE;
 }
 
 /* Locks the shard of `key`, with a pool for what the call needs. */
@@ -439,6 +480,7 @@ static void dbm_about(void *self, djs_about_t *out)
 }
 
 const djs_provider_t djs_store_dbm_provider = {
-    "dbm",      dbm_create, dbm_prepare, dbm_open, dbm_get,  dbm_put,
-    dbm_update, dbm_remove, dbm_sweep,   dbm_each, dbm_about
+    "dbm",     dbm_create, dbm_prepare, dbm_open,  dbm_get,
+    dbm_put,   dbm_update, dbm_remove,  dbm_sweep, dbm_each,
+    dbm_about, dbm_epoch,  dbm_raise,   NULL,      NULL
 };

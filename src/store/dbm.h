@@ -1,15 +1,17 @@
 /* store/dbm.h - what the files of the DBM provider share, and nobody else.
  *
  * A store is a directory: `format` says what it is, `lock` holds a mutex and an
- * intent byte per shard, and every shard is a mirrored pair of DBM files, NNN.a
- * and NNN.b. From the top: dbm.c (the verbs), dbm_sweep.c, dbm_record.c (one
- * record in an open file), dbm_pair.c (lock, recover, open, operate, close),
- * dbm_copy.c, dbm_lock.c, dbm_dir.c, dbm_chunk.c. doc/formats has every byte.
+ * intent byte per shard, `epochs` what revocations are told by, and every shard
+ * is a mirrored pair of DBM files, NNN.a and NNN.b. From the top: dbm.c (the
+ * verbs), dbm_sweep.c, dbm_record.c (one record in an open file), dbm_pair.c
+ * (lock, recover, open, operate, close), dbm_copy.c, dbm_lock.c, dbm_dir.c,
+ * dbm_chunk.c. doc/formats has every byte.
  */
 #ifndef DJS_STORE_DBM_H
 #define DJS_STORE_DBM_H
 
 #include <apr_pools.h>
+#include "store/dbm_epoch.h"
 #include "store/dbm_lock.h"
 #include "store/dbm_scratch.h"
 
@@ -39,6 +41,7 @@ typedef struct {
     int shards;                 /* 0: likewise */
     apr_size_t max_value;       /* longest value that will be put */
     djs_lock_t *lock;           /* NULL: not open in this process */
+    djs_epochs_t *epochs;       /* likewise */
     const char **names;         /* DJS_COPIES paths for each shard */
     djs_scratch_t *scratch;     /* pools for what the libraries allocate */
 } djs_dbm_t;

@@ -389,6 +389,34 @@ static const char *prepare_lock(const dir_t *dir)
     return rv == APR_SUCCESS ? NULL : failed(dir, "opening its file lock", rv);
 }
 
+/* What revocations are told by; a file that is not ours is not guessed at. */
+static const char *prepare_epochs(const dir_t *dir)
+{
+    const char *path = apr_pstrcat(dir->p, dir->dbm->path, "/epochs", NULL);
+    djs_epochs_t *epochs;
+    apr_pool_t *scratch;
+    apr_status_t rv = djs_epochs_make(dir->fd, dir->uid, dir->gid);
+
+    if (rv != APR_SUCCESS) {
+        return failed(dir, "making its file epochs", rv);
+    }
+    if (apr_pool_create(&scratch, dir->p) != APR_SUCCESS) {
+        return failed(dir, "making a pool", APR_ENOMEM);
+    }
+    rv = djs_epochs_open(&epochs, path, scratch);
+    apr_pool_destroy(scratch);
+    if (rv == DJS_EINVALID) {
+        return apr_psprintf(dir->p,
+                            "%s: is damaged: stop whatever uses the store and"
+                            " remove this file; sessions that were revoked may"
+                            " live again, so remove the store, too, if that"
+                            " must not be",
+                            path);
+    }
+    return rv == APR_SUCCESS ? NULL
+                             : failed(dir, "opening its file epochs", rv);
+}
+
 static const char *prepare_inside(const dir_t *dir)
 {
     const char *error;
@@ -410,7 +438,10 @@ static const char *prepare_inside(const dir_t *dir)
     if (!error) {
         error = load_driver(dir);
     }
-    return error ? error : prepare_lock(dir);
+    if (!error) {
+        error = prepare_lock(dir);
+    }
+    return error ? error : prepare_epochs(dir);
 }
 
 const char *djs_dir_prepare(djs_dbm_t *dbm, apr_uid_t uid, apr_gid_t gid,

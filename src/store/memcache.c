@@ -175,6 +175,78 @@ static apr_status_t memcache_remove(void *self, djs_bytes_t key,
     return rv == DJS_EABSENT ? APR_SUCCESS : rv;
 }
 
+/* What nobody has there is absent, though another owner does not answer: it was
+ * written everywhere, and whoever lost it lost the records that it is about. */
+static apr_status_t memcache_get_beside(void *self, djs_bytes_t key,
+                                        djs_bytes_t beside, djs_call_t call,
+                                        djs_bytes_t *val, apr_pool_t *p)
+{
+    djs_memcache_t *mc = self;
+    djs_copies_t copies;
+    apr_status_t rv;
+
+    if (!mc->guard) {
+        return DJS_ETROUBLE;
+    }
+    djs_copies_init(&copies, mc, key, call, p);
+    djs_copies_place(&copies, beside);
+    rv = djs_copies_read(&copies);
+    if (rv == APR_SUCCESS) {
+        *val = copies.current->val;
+    }
+    else if (copies.rv[0] == DJS_EABSENT ||
+             (copies.owners.count > 1 && copies.rv[1] == DJS_EABSENT)) {
+        rv = DJS_EABSENT;
+    }
+    if (mc->replicas > 1) {
+        djs_copies_heal(&copies);
+    }
+    return rv;
+}
+
+/* On one server: what is there is changed, or a new record added. */
+static apr_status_t change_on(djs_copies_t *c, djs_update_fn fn, void *baton)
+{
+    djs_update_t todo = { DJS_UPDATE_KEEP, { NULL, 0 }, 0 };
+    apr_status_t rv = enter(c);
+
+    if (rv != APR_SUCCESS && rv != DJS_EABSENT) {
+        return rv;
+    }
+    rv = fn(&todo, rv == APR_SUCCESS ? c->current->val : djs_bytes_of(NULL, 0),
+            baton, c->p);
+    if (rv == APR_SUCCESS && todo.what == DJS_UPDATE_REPLACE) {
+        rv = djs_copies_write(c, (djs_item_t){ todo.val, todo.expires });
+    }
+    leave(c);
+    return rv;
+}
+
+static apr_status_t memcache_everywhere(void *self, djs_bytes_t key,
+                                        djs_update_fn fn, void *baton,
+                                        djs_call_t call, apr_pool_t *scratch)
+{
+    djs_memcache_t *mc = self;
+    apr_status_t trouble = APR_SUCCESS;
+
+    if (!mc->guard) {
+        return DJS_ETROUBLE;
+    }
+    for (int i = 0; i < mc->server_count; i++) {
+        djs_call_t mine = { call.now, djs_mclock_share(call.until,
+                                                       mc->server_count - i) };
+        djs_copies_t copies;
+        apr_status_t rv;
+
+        djs_copies_init(&copies, mc, key, mine, scratch);
+        copies.owners.link[0] = &mc->servers[i];
+        copies.owners.count = 1;
+        rv = change_on(&copies, fn, baton);
+        trouble = rv != APR_SUCCESS ? rv : trouble;
+    }
+    return trouble;
+}
+
 static void memcache_about(void *self, djs_about_t *out)
 {
     out->remote = djs_mcspec_remote(self);
@@ -190,4 +262,8 @@ const djs_provider_t djs_store_memcache_provider = { "memcache",
                                                      memcache_remove,
                                                      NULL,
                                                      NULL,
-                                                     memcache_about };
+                                                     memcache_about,
+                                                     NULL,
+                                                     NULL,
+                                                     memcache_get_beside,
+                                                     memcache_everywhere };

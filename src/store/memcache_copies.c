@@ -36,7 +36,7 @@ static apr_uint64_t score(const djs_link_t *link, djs_bytes_t key)
     return hash ^ hash >> 33;
 }
 
-static void find_owners(djs_copies_t *c)
+void djs_copies_place(djs_copies_t *c, djs_bytes_t key)
 {
     apr_uint64_t best[2] = { 0, 0 };
     djs_owners_t *owners = &c->owners;
@@ -45,8 +45,7 @@ static void find_owners(djs_copies_t *c)
     owners->link[0] = owners->link[1] = NULL;
     for (int i = 0; i < c->self->server_count; i++) {
         djs_link_t *link = &c->self->servers[i];
-        apr_uint64_t points =
-            c->self->server_count > 1 ? score(link, c->key) : 1;
+        apr_uint64_t points = c->self->server_count > 1 ? score(link, key) : 1;
 
         if (!owners->link[0] || points > best[0]) {
             best[1] = best[0];
@@ -84,7 +83,7 @@ void djs_copies_init(djs_copies_t *c, djs_memcache_t *self, djs_bytes_t key,
     c->p = p;
     c->name = name_of(c, "s:");
     c->lock.key = name_of(c, "l:");
-    find_owners(c);
+    djs_copies_place(c, key);
 }
 
 /* -------------------------------------------------------------- reading */

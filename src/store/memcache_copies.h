@@ -27,6 +27,9 @@ typedef struct {
 void djs_copies_init(djs_copies_t *c, djs_memcache_t *self, djs_bytes_t key,
                      djs_call_t call, apr_pool_t *p);
 
+/* Where a record of key `beside` lies, not where this one would. */
+void djs_copies_place(djs_copies_t *c, djs_bytes_t beside);
+
 /* Reads all copies. APR_SUCCESS: c->current is live. DJS_EABSENT: there
  * certainly is no live one (c->current may be what has ended). Else nobody
  * knows. */

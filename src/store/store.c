@@ -183,6 +183,136 @@ apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
                : APR_ENOTIMPL;
 }
 
+/* ------------------------------------ what goes with records, everywhere */
+
+apr_status_t djs_store_get_beside(djs_store_t *store, djs_bytes_t key,
+                                  djs_bytes_t beside, djs_call_t call,
+                                  djs_bytes_t *val, apr_pool_t *p)
+{
+    apr_status_t rv = check(beside, call);
+
+    if (rv != APR_SUCCESS || !store->provider->get_beside) {
+        return rv != APR_SUCCESS ? rv : djs_store_get(store, key, call, val, p);
+    }
+    *val = djs_bytes_of(NULL, 0);
+    return store->provider->get_beside(store->self, key, beside, call, val, p);
+}
+
+/* One place: the record that is there is updated, or a new one put. */
+static apr_status_t update_or_put(djs_store_t *store, djs_bytes_t key,
+                                  checked_t *checked, djs_call_t call,
+                                  apr_pool_t *scratch)
+{
+    apr_status_t rv = DJS_ETAKEN;
+    djs_update_t todo;
+
+    while (rv == DJS_ETAKEN && call.until > djs_clock_steady()) {
+        rv = store->provider->update(store->self, key, checked_fn, checked,
+                                     call, scratch);
+        if (rv != DJS_EABSENT) {
+            break;
+        }
+        rv = checked_fn(&todo, djs_bytes_of(NULL, 0), checked, scratch);
+        if (rv == APR_SUCCESS && todo.what == DJS_UPDATE_REPLACE) {
+            rv = store->provider->put(store->self, key,
+                                      (djs_item_t){ todo.val, todo.expires },
+                                      DJS_PUT_NEW, call, scratch);
+        }
+    }
+    return rv == DJS_ETAKEN ? DJS_ETIMEOUT : rv;
+}
+
+apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,
+                                  djs_update_fn fn, void *baton,
+                                  djs_call_t call, apr_pool_t *scratch)
+{
+    checked_t checked = { fn, baton, store->max_value };
+    apr_status_t rv = check(key, call);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return store->provider->everywhere
+               ? store->provider->everywhere(store->self, key, checked_fn,
+                                             &checked, call, scratch)
+               : update_or_put(store, key, &checked, call, scratch);
+}
+
+/* An epoch that is kept like a record: eight bytes, the highest first. */
+static apr_uint64_t read_epoch(djs_bytes_t val)
+{
+    apr_uint64_t epoch = 0;
+
+    for (apr_size_t i = 0; val.len == sizeof epoch && i < val.len; i++) {
+        epoch = epoch << 8 | (unsigned char)val.data[i];
+    }
+    return epoch;
+}
+
+/* Raises what lies there to `to`, and notes the highest that it saw. */
+typedef struct {
+    apr_uint64_t to;
+    apr_uint64_t seen;
+} raise_t;
+
+static apr_status_t raise_fn(djs_update_t *todo, djs_bytes_t current,
+                             void *baton, apr_pool_t *scratch)
+{
+    raise_t *raise = baton;
+    apr_uint64_t now = read_epoch(current);
+    char *bytes;
+
+    raise->seen = now > raise->seen ? now : raise->seen;
+    if (now >= raise->to) {
+        return APR_SUCCESS; /* todo says: keep it */
+    }
+    bytes = apr_palloc(scratch, sizeof now);
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (char)(raise->to >> (56 - 8 * i));
+    }
+    todo->what = DJS_UPDATE_REPLACE;
+    todo->val = djs_bytes_of(bytes, sizeof now);
+    todo->expires = DJS_STORE_FOREVER;
+    return APR_SUCCESS;
+}
+
+apr_status_t djs_store_epoch(apr_uint64_t *epoch, djs_store_t *store,
+                             djs_bytes_t name, djs_bytes_t beside,
+                             djs_call_t call, apr_pool_t *scratch)
+{
+    raise_t raise = { 0, 0 };
+    djs_bytes_t val;
+    apr_status_t rv;
+
+    *epoch = 0;
+    if (store->provider->epoch) {
+        *epoch = store->provider->epoch(store->self, name);
+        return APR_SUCCESS;
+    }
+    if (beside.len == 0) {
+        rv = djs_store_everywhere(store, name, raise_fn, &raise, call, scratch);
+        *epoch = raise.seen;
+        return rv;
+    }
+    rv = djs_store_get_beside(store, name, beside, call, &val, scratch);
+    if (rv == APR_SUCCESS) {
+        *epoch = read_epoch(val);
+    }
+    return rv == DJS_EABSENT ? APR_SUCCESS : rv;
+}
+
+apr_status_t djs_store_raise(djs_store_t *store, djs_bytes_t name,
+                             apr_uint64_t to, djs_call_t call,
+                             apr_pool_t *scratch)
+{
+    raise_t raise = { to, 0 };
+
+    return store->provider->raise
+               ? store->provider->raise(store->self, name, to)
+               : djs_store_everywhere(store, name, raise_fn, &raise, call,
+                                      scratch);
+}
+
 djs_about_t djs_store_about(const djs_store_t *store)
 {
     djs_about_t about = { NULL, NULL };

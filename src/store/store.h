@@ -20,6 +20,10 @@
 
 typedef struct djs_store djs_store_t;
 
+/* Until the end of the year 9999: for what must outlive every session. */
+#define DJS_STORE_FOREVER                                                      \
+    ((apr_time_t)(APR_INT64_C(253402300799) * APR_USEC_PER_SEC))
+
 /* When a call happens: `now` is the time of day that decides what is expired,
  * `until` (on base/clock's steady clock) is when the call must have given up,
  * lock waits and retries included. */
@@ -90,7 +94,9 @@ typedef struct {
  * DJS_STORE_KEY_MAX bytes, a value within max_value, a time left.
  * `prepare` is NULL where nothing is to be made, `sweep` where the store
  * expires records by itself, `each` where it can not list;
- * `about` fills what is not NULL for this store. */
+ * `about` fills what is not NULL for this store. `get_beside` and `everywhere`
+ * are NULL where all records lie in one place; `epoch` and `raise` where epochs
+ * are kept like records. */
 typedef struct {
     const char *name; /* the word before the colon of a SPEC */
     const char *(*create)(void **self, const char *arg,
@@ -111,6 +117,14 @@ typedef struct {
     apr_status_t (*each)(void *self, djs_each_fn fn, void *baton,
                          djs_call_t call, apr_pool_t *scratch);
     void (*about)(void *self, djs_about_t *out);
+    apr_uint64_t (*epoch)(void *self, djs_bytes_t name);
+    apr_status_t (*raise)(void *self, djs_bytes_t name, apr_uint64_t to);
+    apr_status_t (*get_beside)(void *self, djs_bytes_t key, djs_bytes_t beside,
+                               djs_call_t call, djs_bytes_t *val,
+                               apr_pool_t *p);
+    apr_status_t (*everywhere)(void *self, djs_bytes_t key, djs_update_fn fn,
+                               void *baton, djs_call_t call,
+                               apr_pool_t *scratch);
 } djs_provider_t;
 
 /* Nonzero when `text` begins with the name of a store that a configuration may
@@ -164,6 +178,36 @@ apr_status_t djs_store_sweep(djs_store_t *store, djs_sweep_t *did,
  * may or may not be seen. APR_ENOTIMPL where a store can not list. */
 apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
                             djs_call_t call, apr_pool_t *scratch);
+
+/* What goes with records wherever they lie. A store may be several servers,
+ * each of which can lose all it has: so something that must be known wherever a
+ * record is known is kept on all of them, and asked for where the record is. */
+
+/* As djs_store_get, of something that djs_store_everywhere has written, from
+ * the place where a record of key `beside` lies. */
+apr_status_t djs_store_get_beside(djs_store_t *store, djs_bytes_t key,
+                                  djs_bytes_t beside, djs_call_t call,
+                                  djs_bytes_t *val, apr_pool_t *p);
+
+/* As djs_store_update, in every place where records may lie; `fn` is called for
+ * each, with an empty `current` where there is none. APR_SUCCESS: it was done
+ * in all of them. Otherwise in some of them, or none: to be done again. */
+apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,
+                                  djs_update_fn fn, void *baton,
+                                  djs_call_t call, apr_pool_t *scratch);
+
+/* An epoch is a number under a name, which only rises; 0 when nobody raised it.
+ * `*epoch` is the one that holds where a record of key `beside` lies (an empty
+ * key: the highest anywhere). It may be another name's, and too high, never too
+ * low. */
+apr_status_t djs_store_epoch(apr_uint64_t *epoch, djs_store_t *store,
+                             djs_bytes_t name, djs_bytes_t beside,
+                             djs_call_t call, apr_pool_t *scratch);
+
+/* Raises the epoch to `to` everywhere, unless it is higher. */
+apr_status_t djs_store_raise(djs_store_t *store, djs_bytes_t name,
+                             apr_uint64_t to, djs_call_t call,
+                             apr_pool_t *scratch);
 
 /* What a configuration is judged by; lives as long as the store. */
 djs_about_t djs_store_about(const djs_store_t *store);

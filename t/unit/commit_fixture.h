@@ -124,6 +124,8 @@ static int setup(void **state)
     place.ns = djs_bytes("example.org");
     place.max_size = 4096;
     place.random = djs_random;
+    assert_int_equal(djs_commit_prepare(&place), APR_SUCCESS);
+    terms.user_key = djs_bytes("\"_auth_user_id\"");
     terms.lifetime.age = 14 * DAY;
     terms.lifetime.browser_close = 0;
     terms.renew.how = DJS_RENEW_PERCENT;
