@@ -12,6 +12,7 @@
 #include <http_core.h>
 #include "codec/secret.h"
 #include "httpd/check.h"
+#include "session/preset.h"
 #include "session/rows.h"
 
 #define SECTIONS           "djsession-sections"
@@ -22,10 +23,23 @@
 typedef struct {
     server_rec *s;
     djs_policy_t *policy;
+    const char *title; /* "<Location /shop>" */
     const char *file;
     int line;
     int is_host; /* it stands outside of Location and its like */
 } section_t;
+
+static const char *title_of(const ap_directive_t *parent, apr_pool_t *p)
+{
+    const char *args = parent == NULL ? NULL : parent->args;
+    apr_size_t len = args == NULL ? 0 : strlen(args);
+
+    if (len == 0) {
+        return "section";
+    }
+    return apr_pstrcat(p, parent->directive, " ", args,
+                       args[len - 1] == '>' ? "" : ">", NULL);
+}
 
 void djs_check_note_section(cmd_parms *cmd, djs_policy_t *policy)
 {
@@ -44,6 +58,7 @@ void djs_check_note_section(cmd_parms *cmd, djs_policy_t *policy)
     section = apr_array_push(list);
     section->s = cmd->server;
     section->policy = policy;
+    section->title = title_of(cmd->directive->parent, cmd->pool);
     section->file = cmd->directive->filename;
     section->line = cmd->directive->line_num;
     section->is_host =
@@ -68,6 +83,7 @@ static const apr_array_header_t *sections(apr_pool_t *pconf)
 /* Fills in every default; afterwards nothing is unset that has one. */
 static void complete(apr_pool_t *pconf, server_rec *main_server)
 {
+    const djs_policy_t *presets = djs_preset_table(pconf);
     server_rec *s;
 
     for (s = main_server; s != NULL; s = s->next) {
@@ -78,7 +94,7 @@ static void complete(apr_pool_t *pconf, server_rec *main_server)
             host->settings.name_space =
                 s->server_hostname != NULL ? s->server_hostname : "localhost";
         }
-        djs_policy_default(host_policy(s), pconf);
+        djs_preset_complete(host_policy(s), presets);
         host->used = host_policy(s)->enabled == DJS_ON;
     }
 }
@@ -105,33 +121,70 @@ static void find_users(const apr_array_header_t *list, server_rec *main_server)
     }
 }
 
-static const char *check_policies(const apr_array_header_t *list,
-                                  server_rec *main_server, apr_pool_t *p)
+static void push_place(apr_array_header_t *places, const section_t *section,
+                       server_rec *s)
 {
+    djs_check_place_t *place = apr_array_push(places);
+
+    place->s = s;
+    place->host = host_policy(s);
+    place->policy = *host_policy(s);
+    if (section != NULL) {
+        djs_policy_merge(&place->policy, place->host, section->policy);
+        place->name =
+            apr_psprintf(places->pool, "section %s at %s line %d",
+                         section->title, section->file, section->line);
+    }
+    else if (s->defn_name != NULL) {
+        place->name = apr_psprintf(places->pool, "host %s at %s line %u",
+                                   djs_server_host(s)->settings.name_space,
+                                   s->defn_name, s->defn_line_number);
+    }
+    else {
+        place->name = "the main server";
+    }
+    place->is_host = section == NULL;
+}
+
+const apr_array_header_t *djs_check_places(server_rec *main_server,
+                                           apr_pool_t *pconf, apr_pool_t *p)
+{
+    const apr_array_header_t *list = sections(pconf);
+    apr_array_header_t *places =
+        apr_array_make(p, 8, sizeof(djs_check_place_t));
     server_rec *s;
     int i;
 
     for (s = main_server; s != NULL; s = s->next) {
-        const char *wrong = djs_policy_check(host_policy(s), p);
+        push_place(places, NULL, s);
+        for (i = 0; i < list->nelts; i++) {
+            const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
 
-        if (wrong != NULL) {
-            return apr_psprintf(p, "%s (host %s)", wrong,
-                                djs_server_host(s)->settings.name_space);
+            if (section->s == s && !section->is_host) {
+                push_place(places, section, s);
+            }
         }
     }
-    for (i = 0; i < list->nelts; i++) {
-        const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
-        djs_policy_t merged;
-        const char *wrong;
+    return places;
+}
 
-        if (section->is_host) {
-            continue;
-        }
-        djs_policy_merge(&merged, host_policy(section->s), section->policy);
-        wrong = djs_policy_check(&merged, p);
+static const char *check_policies(const apr_array_header_t *places,
+                                  apr_pool_t *p)
+{
+    int i;
+
+    for (i = 0; i < places->nelts; i++) {
+        const djs_check_place_t *place =
+            &APR_ARRAY_IDX(places, i, djs_check_place_t);
+        const char *wrong = djs_policy_check(&place->policy, p);
+
         if (wrong != NULL) {
-            return apr_psprintf(p, "%s (section at %s line %d)", wrong,
-                                section->file, section->line);
+            return apr_pstrcat(p, wrong, " (", place->name,
+                               place->policy.preset == DJS_UNSET
+                                   ? ""
+                                   : ", where DjSessionPreset sets what no"
+                                     " directive does",
+                               ")", NULL);
         }
     }
     return NULL;
@@ -293,7 +346,7 @@ const char *djs_check_hosts(int *used, server_rec *main_server,
     *used = 0;
     complete(pconf, main_server);
     find_users(list, main_server);
-    wrong = check_policies(list, main_server, ptemp);
+    wrong = check_policies(djs_check_places(main_server, pconf, ptemp), ptemp);
     for (s = main_server; s != NULL && wrong == NULL; s = s->next) {
         if (djs_server_host(s)->used) {
             *used = 1;

@@ -8,6 +8,21 @@
  * the directive setter with the first directive of the section. */
 void djs_check_note_section(cmd_parms *cmd, djs_policy_t *policy);
 
+/* A place that has a policy of its own: a host, or a section that says
+ * something about sessions, seen over its host. */
+typedef struct {
+    server_rec *s;
+    const djs_policy_t *host;
+    djs_policy_t policy;
+    const char *name; /* with file and line, as far as httpd knows them */
+    int is_host;
+} djs_check_place_t;
+
+/* All of them, of djs_check_place_t, each host before its sections; for after
+ * djs_check_hosts. Lives in p. */
+const apr_array_header_t *djs_check_places(server_rec *main_server,
+                                           apr_pool_t *pconf, apr_pool_t *p);
+
 /* Nonzero when some section says something about sessions. */
 int djs_check_any_section(apr_pool_t *pconf);
 
