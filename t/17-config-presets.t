@@ -8,6 +8,7 @@ use DjSession::Test;
 # What came over TLS is told by a header, as a proxy would; DJS204 is what a
 # program hears that wants a session in the clear.
 my $s = server(
+    clock  => 1,
     global => "DjSessionProxyTLSHeader X-Tls on\n"
         . "DjSessionTrustedProxy 127.0.0.1\n",
     conf => <<'CONF', after => <<'AFTER');
@@ -108,6 +109,33 @@ unlike $c, qr/Secure/, 'E26: Auto over plain HTTP';
 like cookie_of('/cgi/act/plain/django', 'own', %strict, clear => 1),
     qr/^own=.*Max-Age=3600/,
     'E26: what was set on the way still wins over the innermost preset';
+
+# Time passes: the limits of a preset are the same as if they were set.
+my @tls = (headers => ['X-Tls: on']);
+my ($minutes, $at) = (0, '/cgi/act/strict');
+my $b = $s->browser(name => $host);
+$b->act(at => $at, @tls, u => { set => { a => 1 } });
+my $first = $b->session_key;
+sub after ($n) {
+    $minutes += $n;
+    $s->shift_clock($minutes * 60);
+    return $b->get($at, @tls)->env->{DJSESSION_STATE};
+}
+is after(14), 'live', 'C18: strict keeps a key for a while';
+is $b->session_key, $first, 'C18: the same one';
+is after(6), 'live', 'C18: the session goes on';
+isnt $b->session_key, $first, 'C18: with a new key after a quarter of an hour';
+is after(31), 'none', 'C16: and ends after half an hour without use';
+$b->act(at => $at, @tls, u => { set => { a => 1 } });
+is join(' ', grep { $_ ne 'live' } map { after(20) } 1 .. 35), '',
+    'C17: strict, in use for more than eleven hours';
+is after(21), 'none', 'C17: ends after twelve hours of use';
+
+$at = '/cgi/act/strict/aal3';
+$b = $s->browser(name => $host);
+$b->act(at => $at, @tls, u => { set => { a => 1 } });
+is after(14), 'live', 'N09: aal3 after fourteen minutes';
+is after(16), 'none', 'N09: and after sixteen more';
 
 $s->stop;
 

@@ -72,6 +72,10 @@ DjSessionPreset aal3
 CONF
     qr/^DJS009: DjSessionCookieAge 1h .*aal3.*15m at most.*<Location \/a>/,
     'N09: more than NIST grants for AAL3';
+like warnings_of(conf => "DjSession On\nDjSessionCookieAge 13h\n"
+        . "DjSessionAbsoluteTimeout 12h\n"),
+    qr/^DJS006: DjSessionCookieAge 13h .*DjSessionAbsoluteTimeout 12h/,
+    'N10: an age above the absolute limit';
 $said = warnings_of(global => "DjSession On\nDjSessionRenew 100%\n",
     after => "<VirtualHost 127.0.0.1:\@PORT\@>\nServerName b.test\n"
         . "</VirtualHost>\n");
@@ -155,9 +159,10 @@ is $dump->{$other}{'DjSessionRenew Off'}, 'from DjSessionPreset django',
     'E26: an inner preset replaces the outer';
 ok $dump->{$other}{'DjSessionCookieName sessionid'},
     'E26: with all that is its';
-is_deeply [sort keys %{ $dump->{$shop} }], ['DjSessionCookieSameSite Lax',
-    'DjSessionEnv Data', 'DjSessionExpireAtBrowserClose Off',
-    'DjSessionPreset aal2'],
+is_deeply [sort keys %{ $dump->{$shop} }], ['DjSessionAbsoluteTimeout 1d',
+    'DjSessionCookieSameSite Lax', 'DjSessionEnv Data',
+    'DjSessionExpireAtBrowserClose Off', 'DjSessionPreset aal2',
+    'DjSessionRotate Off'],
     'M16: a section has what differs from its host'
     or diag join "\n", keys %{ $dump->{$shop} };
 my ($htdocs) = grep { /<Directory/ } keys %$dump;
