@@ -142,4 +142,13 @@ $s->stop;
 refused('E26: a preset and a directive that contradict each other',
     qr/DJS001.*__Host-.*DjSessionPreset/s,
     conf => "DjSessionPreset strict\nDjSessionCookiePath /app\n");
+refused('E26: the same across a host and a section of the server',
+    qr/DJS001.*__Host-.*section <Location \/x> at .*, in host localhost at/s,
+    global => "<Location /x>\nDjSessionCookieDomain a.test\n</Location>\n",
+    conf => "DjSessionPreset strict\n");
+started('E26: a name of its own makes peace between them',
+    global => "<Location /x>\nDjSessionCookieDomain a.test\n"
+        . "DjSessionCookieName wide\n</Location>\n",
+    conf => "DjSessionPreset strict\n");
+
 done_testing;

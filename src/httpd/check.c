@@ -19,15 +19,15 @@
 #define IN_CLEAR           " is on another host: it needs DjSessionEncrypt On"
 #define MOST_IN_A_VARIABLE (120 * 1024) /* the kernel's limit is 128 KiB */
 
-/* A section of the configuration that says something about sessions. */
-typedef struct {
+typedef struct djs_check_section section_t;
+struct djs_check_section {
     server_rec *s;
     djs_policy_t *policy;
     const char *title; /* "<Location /shop>" */
     const char *file;
     int line;
     int is_host; /* it stands outside of Location and its like */
-} section_t;
+};
 
 static const char *title_of(const ap_directive_t *parent, apr_pool_t *p)
 {
@@ -121,73 +121,93 @@ static void find_users(const apr_array_header_t *list, server_rec *main_server)
     }
 }
 
-static void push_place(apr_array_header_t *places, const section_t *section,
-                       server_rec *s)
-{
-    djs_check_place_t *place = apr_array_push(places);
-
-    place->s = s;
-    place->host = host_policy(s);
-    place->policy = *host_policy(s);
-    if (section != NULL) {
-        djs_policy_merge(&place->policy, place->host, section->policy);
-        place->name =
-            apr_psprintf(places->pool, "section %s at %s line %d",
-                         section->title, section->file, section->line);
-    }
-    else if (s->defn_name != NULL) {
-        place->name = apr_psprintf(places->pool, "host %s at %s line %u",
-                                   djs_server_host(s)->settings.name_space,
-                                   s->defn_name, s->defn_line_number);
-    }
-    else {
-        place->name = "the main server";
-    }
-    place->is_host = section == NULL;
-}
-
-const apr_array_header_t *djs_check_places(server_rec *main_server,
-                                           apr_pool_t *pconf, apr_pool_t *p)
+int djs_check_each_place(djs_check_place_fn fn, void *data,
+                         server_rec *main_server, apr_pool_t *pconf)
 {
     const apr_array_header_t *list = sections(pconf);
-    apr_array_header_t *places =
-        apr_array_make(p, 8, sizeof(djs_check_place_t));
     server_rec *s;
-    int i;
+    int i, rv = 0;
 
-    for (s = main_server; s != NULL; s = s->next) {
-        push_place(places, NULL, s);
-        for (i = 0; i < list->nelts; i++) {
+    for (s = main_server; s != NULL && rv == 0; s = s->next) {
+        djs_check_place_t place = { s, NULL, *host_policy(s) };
+
+        rv = fn(&place, data);
+        for (i = 0; i < list->nelts && rv == 0; i++) {
             const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
 
-            if (section->s == s && !section->is_host) {
-                push_place(places, section, s);
+            if (section->is_host ||
+                (section->s != s && section->s != main_server)) {
+                continue;
             }
+            place.section = section;
+            djs_policy_merge(&place.policy, host_policy(s), section->policy);
+            rv = fn(&place, data);
         }
     }
-    return places;
+    return rv;
 }
 
-static const char *check_policies(const apr_array_header_t *places,
+const djs_policy_t *djs_check_host_policy(const djs_check_place_t *place)
+{
+    return host_policy(place->s);
+}
+
+int djs_check_is_inherited(const djs_check_place_t *place)
+{
+    return place->section != NULL && place->section->s != place->s;
+}
+
+static const char *host_name(const server_rec *s, apr_pool_t *p)
+{
+    return s->defn_name == NULL
+               ? "the main server"
+               : apr_psprintf(p, "host %s at %s line %u",
+                              djs_server_host(s)->settings.name_space,
+                              s->defn_name, s->defn_line_number);
+}
+
+const char *djs_check_place_name(const djs_check_place_t *place, apr_pool_t *p)
+{
+    const section_t *section = place->section;
+    const char *name = host_name(place->s, p);
+
+    if (section == NULL) {
+        return name;
+    }
+    return apr_psprintf(p, "section %s at %s line %d%s%s", section->title,
+                        section->file, section->line,
+                        section->s == place->s ? "" : ", in ",
+                        section->s == place->s ? "" : name);
+}
+
+typedef struct {
+    const char *wrong;
+    apr_pool_t *p;
+} verdict_t;
+
+static int check_policy(const djs_check_place_t *place, void *data)
+{
+    verdict_t *verdict = data;
+    const char *wrong = djs_policy_check(&place->policy, verdict->p);
+
+    if (wrong != NULL) {
+        verdict->wrong = apr_pstrcat(
+            verdict->p, wrong, " (", djs_check_place_name(place, verdict->p),
+            place->policy.preset == DJS_UNSET
+                ? ""
+                : ", where DjSessionPreset sets what no directive does",
+            ")", NULL);
+    }
+    return wrong != NULL;
+}
+
+static const char *check_policies(server_rec *main_server, apr_pool_t *pconf,
                                   apr_pool_t *p)
 {
-    int i;
+    verdict_t verdict = { NULL, p };
 
-    for (i = 0; i < places->nelts; i++) {
-        const djs_check_place_t *place =
-            &APR_ARRAY_IDX(places, i, djs_check_place_t);
-        const char *wrong = djs_policy_check(&place->policy, p);
-
-        if (wrong != NULL) {
-            return apr_pstrcat(p, wrong, " (", place->name,
-                               place->policy.preset == DJS_UNSET
-                                   ? ""
-                                   : ", where DjSessionPreset sets what no"
-                                     " directive does",
-                               ")", NULL);
-        }
-    }
-    return NULL;
+    (void)djs_check_each_place(check_policy, &verdict, main_server, pconf);
+    return verdict.wrong;
 }
 
 /* The path with links resolved as far as it exists. */
@@ -346,7 +366,7 @@ const char *djs_check_hosts(int *used, server_rec *main_server,
     *used = 0;
     complete(pconf, main_server);
     find_users(list, main_server);
-    wrong = check_policies(djs_check_places(main_server, pconf, ptemp), ptemp);
+    wrong = check_policies(main_server, pconf, ptemp);
     for (s = main_server; s != NULL && wrong == NULL; s = s->next) {
         if (djs_server_host(s)->used) {
             *used = 1;

@@ -40,9 +40,15 @@ static int can_have_tls(const server_rec *s)
            djs_server_host(s)->settings.proxy_tls != NULL;
 }
 
-static void note_surprise(apr_array_header_t *found, const char *text,
+typedef struct {
+    apr_array_header_t *found; /* of surprise_t */
+    apr_array_header_t *lines; /* of one place */
+} survey_t;
+
+static void note_surprise(survey_t *survey, const char *text,
                           const djs_check_place_t *place)
 {
+    apr_array_header_t *found = survey->found;
     surprise_t *surprise;
     int i;
 
@@ -56,31 +62,35 @@ static void note_surprise(apr_array_header_t *found, const char *text,
     surprise = apr_array_push(found);
     surprise->s = place->s;
     surprise->text = text;
-    surprise->place = place->name;
+    surprise->place = djs_check_place_name(place, found->pool);
     surprise->more = 0;
+}
+
+static int survey_place(const djs_check_place_t *place, void *data)
+{
+    survey_t *survey = data;
+    int i;
+
+    apr_array_clear(survey->lines);
+    djs_lint(survey->lines, &place->policy, can_have_tls(place->s));
+    for (i = 0; i < survey->lines->nelts; i++) {
+        note_surprise(survey, APR_ARRAY_IDX(survey->lines, i, const char *),
+                      place);
+    }
+    return 0;
 }
 
 void djs_report_surprises(server_rec *main_server, apr_pool_t *pconf,
                           apr_pool_t *ptemp)
 {
-    const apr_array_header_t *places =
-        djs_check_places(main_server, pconf, ptemp);
-    apr_array_header_t *found = apr_array_make(ptemp, 4, sizeof(surprise_t));
-    int i, j;
+    survey_t survey;
+    int i;
 
-    for (i = 0; i < places->nelts; i++) {
-        const djs_check_place_t *place =
-            &APR_ARRAY_IDX(places, i, djs_check_place_t);
-        apr_array_header_t *lines =
-            apr_array_make(ptemp, 2, sizeof(const char *));
-
-        djs_lint(lines, &place->policy, can_have_tls(place->s));
-        for (j = 0; j < lines->nelts; j++) {
-            note_surprise(found, APR_ARRAY_IDX(lines, j, const char *), place);
-        }
-    }
-    for (i = 0; i < found->nelts; i++) {
-        const surprise_t *s = &APR_ARRAY_IDX(found, i, surprise_t);
+    survey.found = apr_array_make(ptemp, 4, sizeof(surprise_t));
+    survey.lines = apr_array_make(ptemp, 4, sizeof(const char *));
+    (void)djs_check_each_place(survey_place, &survey, main_server, pconf);
+    for (i = 0; i < survey.found->nelts; i++) {
+        const surprise_t *s = &APR_ARRAY_IDX(survey.found, i, surprise_t);
 
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, s->s, "%s (%s%s)", s->text, s->place,
@@ -121,6 +131,7 @@ static const char *lines_of(const djs_row_t *row, const void *target,
 static const char *policy_lines(const djs_check_place_t *place, source_e source,
                                 apr_pool_t *p)
 {
+    const djs_policy_t *host = djs_check_host_policy(place);
     const djs_row_t *row;
     const char *all = "";
 
@@ -131,8 +142,8 @@ static const char *policy_lines(const djs_check_place_t *place, source_e source,
             continue;
         }
         text = lines_of(row, &place->policy, p);
-        if (place->is_host || source_of(row, place->host) != source ||
-            strcmp(text, lines_of(row, place->host, p)) != 0) {
+        if (place->section == NULL || source_of(row, host) != source ||
+            strcmp(text, lines_of(row, host, p)) != 0) {
             all = apr_pstrcat(p, all, text, NULL);
         }
     }
@@ -146,7 +157,7 @@ static const char *settings_lines(const djs_check_place_t *place,
     const djs_row_t *row;
     const char *all = "";
 
-    for (row = djs_rows; place->is_host && row->name != NULL; row++) {
+    for (row = djs_rows; place->section == NULL && row->name != NULL; row++) {
         source_e from =
             settings->defaulted & djs_row_bit(row) ? BY_DEFAULT : SET;
 
@@ -169,12 +180,21 @@ static const char *title_of(source_e source, const djs_check_place_t *place,
     return source == SET ? "set in the configuration" : "by default";
 }
 
-static void dump_place(apr_file_t *out, const djs_check_place_t *place,
-                       apr_pool_t *p)
+typedef struct {
+    apr_file_t *out;
+    apr_pool_t *p;
+} dump_t;
+
+static int dump_place(const djs_check_place_t *place, void *data)
 {
+    dump_t *dump = data;
+    apr_pool_t *p = dump->p;
     const char *all = "";
     int i;
 
+    if (djs_check_is_inherited(place)) {
+        return 0; /* it is shown at the main server */
+    }
     for (i = 0; i < SOURCES; i++) {
         source_e source = (source_e)i;
         const char *text = apr_pstrcat(p, policy_lines(place, source, p),
@@ -185,27 +205,27 @@ static void dump_place(apr_file_t *out, const djs_check_place_t *place,
                               text, NULL);
         }
     }
-    apr_file_printf(out, "\n# %s%s\n", place->name,
-                    place->is_host   ? ""
-                    : all[0] == '\0' ? ": nothing differs from its host"
-                                     : ": what differs from its host");
-    apr_file_puts(all, out);
+    apr_file_printf(dump->out, "\n# %s%s\n%s", djs_check_place_name(place, p),
+                    place->section == NULL ? ""
+                    : all[0] == '\0'       ? ": nothing differs from its host"
+                                           : ": what differs from its host",
+                    all);
+    apr_pool_clear(p);
+    return 0;
 }
 
-static void dump(server_rec *main_server, apr_pool_t *pconf, apr_pool_t *p)
+/* On stdout, as httpd's own dumps. */
+static void dump_all(server_rec *main_server, apr_pool_t *pconf, apr_pool_t *p)
 {
-    const apr_array_header_t *places = djs_check_places(main_server, pconf, p);
-    apr_file_t *out;
-    int i;
+    dump_t dump;
 
-    if (apr_file_open_stdout(&out, p) != APR_SUCCESS) {
+    if (apr_file_open_stdout(&dump.out, p) != APR_SUCCESS) {
         return;
     }
-    apr_file_printf(out, "# mod_djsession " DJS_VERSION
-                         ": what the configuration comes to\n");
-    for (i = 0; i < places->nelts; i++) {
-        dump_place(out, &APR_ARRAY_IDX(places, i, djs_check_place_t), p);
-    }
+    apr_pool_create(&dump.p, p);
+    apr_file_printf(dump.out, "# mod_djsession " DJS_VERSION
+                              ": what the configuration comes to\n");
+    (void)djs_check_each_place(dump_place, &dump, main_server, pconf);
 }
 
 void djs_report_test_config(apr_pool_t *pconf, server_rec *main_server)
@@ -217,7 +237,7 @@ void djs_report_test_config(apr_pool_t *pconf, server_rec *main_server)
         djs_report_surprises(main_server, pconf, p);
     }
     if (ap_exists_config_define("DUMP_DJSESSION")) {
-        dump(main_server, pconf, p);
+        dump_all(main_server, pconf, p);
     }
     apr_pool_destroy(p);
 }
