@@ -7,6 +7,7 @@
 #include "httpd/directives.h"
 #include "httpd/hooks.h"
 #include "httpd/output.h"
+#include "httpd/report.h"
 #include "httpd/server.h"
 
 static void register_hooks(apr_pool_t *p)
@@ -14,6 +15,8 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     /* Contradictions are found by configtest too, not only at start. */
     ap_hook_check_config(djs_server_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* What configtest says besides, and -D DUMP_DJSESSION. */
+    ap_hook_test_config(djs_report_test_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Secrets and stores, still with the parent's privileges; before
      * mod_watchdog (LAST) collects who wants to be called. */
     ap_hook_post_config(djs_server_post_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -36,6 +36,8 @@ my @rows = (
     [DjSessionTrustedProxy         => qr/address/i, 'nowhere', '10.0.0.0/99'],
     [DjSessionProxyTLSHeader       => qr/./, 'OnlyAName', '"a b" https'],
     [DjSessionExport               => qr/./, '""', 'cart a=b', 'cart "a b"'],
+    [DjSessionPreset               => qr/django.*strict.*aal1.*aal2.*aal3/s,
+        'none', 'aal4', 'AAL', '""'],
     [DjSessionUserKey              => qr/./, '""'],
     [DjSessionNamespace            => qr/./, '""'],
 );

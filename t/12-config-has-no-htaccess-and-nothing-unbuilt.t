@@ -6,7 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionPreset          => 'strict',
     DjSessionCreateLimit     => '10/1m',
     DjSessionLoginURL        => '/login',
     DjSessionForward         => 'Summary',
@@ -62,6 +61,7 @@ my %anywhere = (
     DjSessionHideCookie           => 'Off',
     DjSessionCacheControl         => 'Off',
     DjSessionUserKey              => 'uid',
+    DjSessionPreset               => 'django',
 );
 my $s = server(
     conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }

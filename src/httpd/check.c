@@ -12,20 +12,34 @@
 #include <http_core.h>
 #include "codec/secret.h"
 #include "httpd/check.h"
+#include "session/preset.h"
 #include "session/rows.h"
 
 #define SECTIONS           "djsession-sections"
 #define IN_CLEAR           " is on another host: it needs DjSessionEncrypt On"
 #define MOST_IN_A_VARIABLE (120 * 1024) /* the kernel's limit is 128 KiB */
 
-/* A section of the configuration that says something about sessions. */
-typedef struct {
+typedef struct djs_check_section section_t;
+struct djs_check_section {
     server_rec *s;
     djs_policy_t *policy;
+    const char *title; /* "<Location /shop>" */
     const char *file;
     int line;
     int is_host; /* it stands outside of Location and its like */
-} section_t;
+};
+
+static const char *title_of(const ap_directive_t *parent, apr_pool_t *p)
+{
+    const char *args = parent == NULL ? NULL : parent->args;
+    apr_size_t len = args == NULL ? 0 : strlen(args);
+
+    if (len == 0) {
+        return "section";
+    }
+    return apr_pstrcat(p, parent->directive, " ", args,
+                       args[len - 1] == '>' ? "" : ">", NULL);
+}
 
 void djs_check_note_section(cmd_parms *cmd, djs_policy_t *policy)
 {
@@ -44,6 +58,7 @@ void djs_check_note_section(cmd_parms *cmd, djs_policy_t *policy)
     section = apr_array_push(list);
     section->s = cmd->server;
     section->policy = policy;
+    section->title = title_of(cmd->directive->parent, cmd->pool);
     section->file = cmd->directive->filename;
     section->line = cmd->directive->line_num;
     section->is_host =
@@ -68,6 +83,7 @@ static const apr_array_header_t *sections(apr_pool_t *pconf)
 /* Fills in every default; afterwards nothing is unset that has one. */
 static void complete(apr_pool_t *pconf, server_rec *main_server)
 {
+    const djs_policy_t *presets = djs_preset_table(pconf);
     server_rec *s;
 
     for (s = main_server; s != NULL; s = s->next) {
@@ -78,7 +94,7 @@ static void complete(apr_pool_t *pconf, server_rec *main_server)
             host->settings.name_space =
                 s->server_hostname != NULL ? s->server_hostname : "localhost";
         }
-        djs_policy_default(host_policy(s), pconf);
+        djs_preset_complete(host_policy(s), presets);
         host->used = host_policy(s)->enabled == DJS_ON;
     }
 }
@@ -105,36 +121,93 @@ static void find_users(const apr_array_header_t *list, server_rec *main_server)
     }
 }
 
-static const char *check_policies(const apr_array_header_t *list,
-                                  server_rec *main_server, apr_pool_t *p)
+int djs_check_each_place(djs_check_place_fn fn, void *data,
+                         server_rec *main_server, apr_pool_t *pconf)
 {
+    const apr_array_header_t *list = sections(pconf);
     server_rec *s;
-    int i;
+    int i, rv = 0;
 
-    for (s = main_server; s != NULL; s = s->next) {
-        const char *wrong = djs_policy_check(host_policy(s), p);
+    for (s = main_server; s != NULL && rv == 0; s = s->next) {
+        djs_check_place_t place = { s, NULL, *host_policy(s) };
 
-        if (wrong != NULL) {
-            return apr_psprintf(p, "%s (host %s)", wrong,
-                                djs_server_host(s)->settings.name_space);
+        rv = fn(&place, data);
+        for (i = 0; i < list->nelts && rv == 0; i++) {
+            const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
+
+            if (section->is_host ||
+                (section->s != s && section->s != main_server)) {
+                continue;
+            }
+            place.section = section;
+            djs_policy_merge(&place.policy, host_policy(s), section->policy);
+            rv = fn(&place, data);
         }
     }
-    for (i = 0; i < list->nelts; i++) {
-        const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
-        djs_policy_t merged;
-        const char *wrong;
+    return rv;
+}
 
-        if (section->is_host) {
-            continue;
-        }
-        djs_policy_merge(&merged, host_policy(section->s), section->policy);
-        wrong = djs_policy_check(&merged, p);
-        if (wrong != NULL) {
-            return apr_psprintf(p, "%s (section at %s line %d)", wrong,
-                                section->file, section->line);
-        }
+const djs_policy_t *djs_check_host_policy(const djs_check_place_t *place)
+{
+    return host_policy(place->s);
+}
+
+int djs_check_is_inherited(const djs_check_place_t *place)
+{
+    return place->section != NULL && place->section->s != place->s;
+}
+
+static const char *host_name(const server_rec *s, apr_pool_t *p)
+{
+    return s->defn_name == NULL
+               ? "the main server"
+               : apr_psprintf(p, "host %s at %s line %u",
+                              djs_server_host(s)->settings.name_space,
+                              s->defn_name, s->defn_line_number);
+}
+
+const char *djs_check_place_name(const djs_check_place_t *place, apr_pool_t *p)
+{
+    const section_t *section = place->section;
+    const char *name = host_name(place->s, p);
+
+    if (section == NULL) {
+        return name;
     }
-    return NULL;
+    return apr_psprintf(p, "section %s at %s line %d%s%s", section->title,
+                        section->file, section->line,
+                        section->s == place->s ? "" : ", in ",
+                        section->s == place->s ? "" : name);
+}
+
+typedef struct {
+    const char *wrong;
+    apr_pool_t *p;
+} verdict_t;
+
+static int check_policy(const djs_check_place_t *place, void *data)
+{
+    verdict_t *verdict = data;
+    const char *wrong = djs_policy_check(&place->policy, verdict->p);
+
+    if (wrong != NULL) {
+        verdict->wrong = apr_pstrcat(
+            verdict->p, wrong, " (", djs_check_place_name(place, verdict->p),
+            place->policy.preset == DJS_UNSET
+                ? ""
+                : ", where DjSessionPreset sets what no directive does",
+            ")", NULL);
+    }
+    return wrong != NULL;
+}
+
+static const char *check_policies(server_rec *main_server, apr_pool_t *pconf,
+                                  apr_pool_t *p)
+{
+    verdict_t verdict = { NULL, p };
+
+    (void)djs_check_each_place(check_policy, &verdict, main_server, pconf);
+    return verdict.wrong;
 }
 
 /* The path with links resolved as far as it exists. */
@@ -293,7 +366,7 @@ const char *djs_check_hosts(int *used, server_rec *main_server,
     *used = 0;
     complete(pconf, main_server);
     find_users(list, main_server);
-    wrong = check_policies(list, main_server, ptemp);
+    wrong = check_policies(main_server, pconf, ptemp);
     for (s = main_server; s != NULL && wrong == NULL; s = s->next) {
         if (djs_server_host(s)->used) {
             *used = 1;

@@ -14,6 +14,7 @@
 #include <http_log.h>
 #include <unixd.h>
 #include "httpd/check.h"
+#include "httpd/report.h"
 #include "httpd/server.h"
 #include "httpd/sweep.h"
 #include "session/rows.h"
@@ -275,7 +276,6 @@ int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     server_rec *s;
 
     (void)plog;
-    (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* the configuration will be read once more */
     }
@@ -285,6 +285,7 @@ int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,
             "DJS005: there are directives for sessions, but DjSession"
             " is On nowhere: add DjSession On where sessions shall be");
     }
+    djs_report_surprises(main_server, pconf, ptemp);
     for (s = main_server; s != NULL; s = s->next) {
         djs_host_t *host = djs_server_host(s);
         const char *wrong = host->used ? build_host(host, s, pconf) : NULL;

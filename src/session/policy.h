@@ -25,9 +25,24 @@ enum { DJS_SECURE_AUTO, DJS_SECURE_ON, DJS_SECURE_OFF };
 enum { DJS_CREATE_ON_WRITE, DJS_CREATE_ALWAYS }; /* DjSessionCreate */
 enum { DJS_REPLAY_LOG, DJS_REPLAY_FLUSH };       /* DjSessionReplay */
 enum { DJS_ENV_OFF, DJS_ENV_SUMMARY, DJS_ENV_DATA };
+enum {
+    DJS_PRESET_DJANGO,
+    DJS_PRESET_STRICT,
+    DJS_PRESET_AAL1,
+    DJS_PRESET_AAL2,
+    DJS_PRESET_AAL3,
+    DJS_PRESETS /* how many */
+};
 
-typedef struct {
+typedef struct djs_policy djs_policy_t;
+struct djs_policy {
     int any; /* some field was set in this very section */
+    /* Rows, by number, whose field holds a default and was set nowhere; and the
+     * defaults of every preset (session/preset.h). NULL: they have not been
+     * filled in. */
+    apr_uint64_t defaulted;
+    const djs_policy_t *defaults;
+    apr_int64_t preset;
     apr_int64_t enabled;
     apr_int64_t on_error;
     const char *cookie_name;
@@ -52,9 +67,10 @@ typedef struct {
     apr_int64_t hide_cookie;
     apr_int64_t cache_control;
     const char *user_key; /* as normal JSON, with its quotes */
-} djs_policy_t;
+};
 
 typedef struct {
+    apr_uint64_t defaulted;  /* rows, by number, whose field holds a default */
     const djs_list_t *store; /* SPEC and options */
     apr_int64_t store_timeout;
     const djs_list_t *secret_files;

@@ -1,7 +1,4 @@
-/* session/rows.c - the directive table: reading, merging, defaulting.
- *
- * A field is an apr_int64_t or a pointer, whatever the kind; so one pair of
- * functions inherits every row, now and forever. */
+/* session/rows.c - the directive table, and how arguments are read. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <apr_cstr.h>
@@ -10,8 +7,8 @@
 #include <apr_strings.h>
 #include "base/units.h"
 #include "codec/json.h"
-#include "session/cookie.h"
 #include "session/rows.h"
+#include "session/rows_write.h"
 #include "store/store.h"
 
 #define MILLISECONDS(n) (APR_INT64_C(1000) * (n))
@@ -24,6 +21,8 @@ static const char *const secures[] = { "Auto", "On", "Off", NULL };
 static const char *const samesites[] = { "Lax", "Strict", "None", "Off", NULL };
 static const char *const creates[] = { "OnWrite", "Always", NULL };
 static const char *const replays[] = { "Log", "Flush", NULL };
+static const char *const presets[] = { "django", "strict", "aal1",
+                                       "aal2",   "aal3",   NULL };
 static const char *const envs[] = { "Off", "Summary", "Data", NULL };
 
 /* Environment variables that a session value must never become: programs and
@@ -440,19 +439,28 @@ static const char *read_export(const djs_row_t *row, void *field, int argc,
     return NULL;
 }
 
-static const djs_row_kind_t kind_choice = { read_choice, 1, 1, 1 };
-static const djs_row_kind_t kind_duration = { read_duration, 1, 1, 1 };
-static const djs_row_kind_t kind_limit = { read_limit, 1, 1, 1 };
-static const djs_row_kind_t kind_count = { read_count, 1, 1, 1 };
-static const djs_row_kind_t kind_size = { read_size, 1, 1, 1 };
-static const djs_row_kind_t kind_text = { read_text, 0, 1, 1 };
-static const djs_row_kind_t kind_key = { read_key, 0, 1, 1 };
-static const djs_row_kind_t kind_store = { read_store, 0, 1, 0 };
-static const djs_row_kind_t kind_files = { read_list, 0, 1, 16 };
-static const djs_row_kind_t kind_pair = { read_pair, 0, 2, 2 };
-static const djs_row_kind_t kind_networks = { read_networks, 0, 1, 0 };
-static const djs_row_kind_t kind_renewal = { read_renewal, 0, 1, 1 };
-static const djs_row_kind_t kind_export = { read_export, 0, 1, 2 };
+static const djs_row_kind_t kind_choice = { read_choice, djs_write_choice, 1, 1,
+                                            1 };
+static const djs_row_kind_t kind_duration = { read_duration, djs_write_duration,
+                                              1, 1, 1 };
+static const djs_row_kind_t kind_limit = { read_limit, djs_write_limit, 1, 1,
+                                           1 };
+static const djs_row_kind_t kind_count = { read_count, djs_write_count, 1, 1,
+                                           1 };
+static const djs_row_kind_t kind_size = { read_size, djs_write_size, 1, 1, 1 };
+static const djs_row_kind_t kind_text = { read_text, djs_write_text, 0, 1, 1 };
+static const djs_row_kind_t kind_key = { read_key, djs_write_key, 0, 1, 1 };
+static const djs_row_kind_t kind_store = { read_store, djs_write_list, 0, 1,
+                                           0 };
+static const djs_row_kind_t kind_files = { read_list, djs_write_list, 0, 1,
+                                           16 };
+static const djs_row_kind_t kind_pair = { read_pair, djs_write_list, 0, 2, 2 };
+static const djs_row_kind_t kind_networks = { read_networks, djs_write_list, 0,
+                                              1, 0 };
+static const djs_row_kind_t kind_renewal = { read_renewal, djs_write_renewal, 0,
+                                             1, 1 };
+static const djs_row_kind_t kind_export = { read_export, djs_write_export, 0, 1,
+                                            2 };
 
 #define ROW(name, syntax, where, kind, type, field, min, max, names, preset,   \
             help)                                                              \
@@ -464,6 +472,9 @@ const djs_row_t djs_rows[] = {
     { NULL, NULL, 0, NULL, 0, 0, 0, NULL, NULL, NULL }
 };
 /* clang-format on */
+
+_Static_assert(sizeof djs_rows / sizeof *djs_rows <= 65,
+               "djs_row_bit has 64 bits");
 
 const djs_row_t *djs_row_find(const char *name)
 {
@@ -489,102 +500,4 @@ const char *djs_row_set(const djs_row_t *row, void *target, int argc,
     }
     wrong = row->kind->read(row, (char *)target + row->field, argc, argv, p);
     return wrong == NULL ? NULL : apr_pstrcat(p, row->name, ": ", wrong, NULL);
-}
-
-/* Leaves every field of the rows with `where` as nobody has set it. */
-static void target_init(void *target, unsigned where)
-{
-    const djs_row_t *row;
-
-    for (row = djs_rows; row->name != NULL; row++) {
-        if (row->where == where && row->kind->is_number) {
-            *(apr_int64_t *)((char *)target + row->field) = DJS_UNSET;
-        }
-    }
-}
-
-static int is_set(const djs_row_t *row, const void *target)
-{
-    const char *field = (const char *)target + row->field;
-
-    return row->kind->is_number ? *(const apr_int64_t *)field != DJS_UNSET
-                                : *(const void *const *)field != NULL;
-}
-
-static void target_merge(void *out, const void *base, const void *add,
-                         unsigned where)
-{
-    const djs_row_t *row;
-
-    for (row = djs_rows; row->name != NULL; row++) {
-        if (row->where == where) {
-            apr_size_t size =
-                row->kind->is_number ? sizeof(apr_int64_t) : sizeof(void *);
-
-            memmove((char *)out + row->field,
-                    (const char *)(is_set(row, add) ? add : base) + row->field,
-                    size);
-        }
-    }
-}
-
-static void target_default(void *target, unsigned where, apr_pool_t *p)
-{
-    const djs_row_t *row;
-
-    for (row = djs_rows; row->name != NULL; row++) {
-        if (row->where == where && row->preset != NULL &&
-            !is_set(row, target)) {
-            (void)djs_row_set(row, target, 1, &row->preset, p);
-        }
-    }
-}
-
-void djs_policy_init(djs_policy_t *policy)
-{
-    memset(policy, 0, sizeof *policy);
-    target_init(policy, DJS_SVD);
-}
-
-void djs_settings_init(djs_settings_t *settings)
-{
-    memset(settings, 0, sizeof *settings);
-    target_init(settings, DJS_SV);
-}
-
-void djs_policy_merge(djs_policy_t *out, const djs_policy_t *base,
-                      const djs_policy_t *add)
-{
-    target_merge(out, base, add, DJS_SVD);
-    out->any = base->any || add->any;
-}
-
-void djs_settings_merge(djs_settings_t *out, const djs_settings_t *base,
-                        const djs_settings_t *add)
-{
-    target_merge(out, base, add, DJS_SV);
-}
-
-void djs_policy_default(djs_policy_t *policy, apr_pool_t *p)
-{
-    target_default(policy, DJS_SVD, p);
-}
-
-void djs_settings_default(djs_settings_t *settings, apr_pool_t *p)
-{
-    target_default(settings, DJS_SV, p);
-}
-
-const char *djs_policy_check(const djs_policy_t *policy, apr_pool_t *p)
-{
-    djs_cookie_t cookie;
-
-    cookie.name = policy->cookie_name;
-    cookie.domain = policy->cookie_domain;
-    cookie.path = policy->cookie_path;
-    cookie.secure = policy->secure == DJS_SECURE_ON;
-    cookie.httponly = policy->httponly == DJS_ON;
-    cookie.partitioned = policy->partitioned == DJS_ON;
-    cookie.samesite = (djs_samesite_e)policy->samesite;
-    return djs_cookie_check(&cookie, p);
 }
