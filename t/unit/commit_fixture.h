@@ -26,6 +26,7 @@ static apr_time_t now;
 
 /* What the provider in between does. */
 static apr_status_t fail_with;      /* every call, unless APR_SUCCESS */
+static int fail_after;              /* every call after so many, unless 0 */
 static void (*before_update)(void); /* called once, then forgotten */
 static void (*before_remove)(void); /* likewise */
 static void (*before_second_get)(void);
@@ -33,6 +34,11 @@ static int gets;               /* while before_second_get waits */
 static int calls;              /* to the store */
 static djs_provider_t between; /* memory's verbs, watched */
 static const djs_provider_t *const real = &djs_store_memory_provider;
+
+static apr_status_t failure(void)
+{
+    return fail_after > 0 && calls > fail_after ? DJS_ETROUBLE : fail_with;
+}
 
 static apr_status_t watched_get(void *self, djs_bytes_t key, djs_call_t call,
                                 djs_bytes_t *val, apr_pool_t *p)
@@ -44,7 +50,7 @@ static apr_status_t watched_get(void *self, djs_bytes_t key, djs_call_t call,
         before_second_get = NULL;
         hook();
     }
-    return fail_with ? fail_with : real->get(self, key, call, val, p);
+    return failure() ? failure() : real->get(self, key, call, val, p);
 }
 
 static apr_status_t watched_put(void *self, djs_bytes_t key, djs_item_t item,
@@ -52,7 +58,7 @@ static apr_status_t watched_put(void *self, djs_bytes_t key, djs_item_t item,
                                 apr_pool_t *scratch)
 {
     calls++;
-    return fail_with ? fail_with
+    return failure() ? failure()
                      : real->put(self, key, item, how, call, scratch);
 }
 
@@ -67,7 +73,7 @@ static apr_status_t watched_update(void *self, djs_bytes_t key,
     if (hook) {
         hook();
     }
-    return fail_with ? fail_with
+    return failure() ? failure()
                      : real->update(self, key, fn, baton, call, scratch);
 }
 
@@ -81,7 +87,7 @@ static apr_status_t watched_remove(void *self, djs_bytes_t key, djs_call_t call,
     if (hook) {
         hook();
     }
-    return fail_with ? fail_with : real->remove(self, key, call, scratch);
+    return failure() ? failure() : real->remove(self, key, call, scratch);
 }
 
 static djs_call_t call(void)
@@ -137,6 +143,8 @@ static int setup(void **state)
     terms.tls = 0;
     now = START;
     fail_with = APR_SUCCESS;
+    fail_after = 0;
+    terms.max_per_user = 0;
     before_update = before_remove = before_second_get = NULL;
     calls = gets = 0;
     return 0;
