@@ -33,6 +33,7 @@ sub measure {
     $client->get('/no-such-page-1');
     $client->repeat('/page.txt', $count);
     $client->get('/no-such-page-2');
+    undef $client; # an open connection would keep a server from ending
     $server->stop;
     my @requests = requests("$server->{dir}/strace.out");
     croak "strace saw " . @requests . " of $count requests"
@@ -43,10 +44,11 @@ sub measure {
 # One element per request between the two marks: a list of [name, is a write].
 sub requests {
     my ($file) = @_;
-    my (@requests, $on);
+    my (@requests, $on, %begun);
     open my $in, '<', $file or croak "$file: $!";
-    while (<$in>) {
-        my ($name, $rest) = /^\d+\s+(\w+)\((.*)/ or next;
+    while (my $line = <$in>) {
+        my ($name, $rest) = _whole(\%begun, $line) =~ /^\d+\s+(\w+)\((.*)/
+            or next;
         if ($name =~ /^(?:read|recvfrom|recvmsg)$/ && $rest =~ /"GET (\S+)/) {
             my $path = $1;
             last if $path =~ /-page-2$/;
@@ -59,6 +61,20 @@ sub requests {
             [ $name, $name =~ $WRITES && !$socket ? 1 : 0 ];
     }
     return @requests;
+}
+
+# A call during which another thread made one stands on two lines: gives it as
+# one when it has ended.
+sub _whole {
+    my ($begun, $line) = @_;
+    my ($thread) = $line =~ /^(\d+)/ or return '';
+    if ($line =~ /^(.*?) *<unfinished \.\.\.>$/) {
+        $begun->{$thread} = $1;
+        return '';
+    }
+    return (delete $begun->{$thread} // '') . $1
+        if $line =~ /^\d+\s+<\.\.\. \w+ resumed>(.*)/;
+    return $line;
 }
 
 # How often each name is called in a request: the median, for now and then a
