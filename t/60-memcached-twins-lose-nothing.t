@@ -12,7 +12,7 @@ use Time::HiRes qw(time sleep);
 plan skip_all => 'no memcached here: build/deps check'
     if !DjSession::Memcached::program();
 
-my $seconds = $ENV{DJS_CHAOS_SECONDS} // 10;
+my $seconds = $ENV{DJS_CHAOS_SECONDS} // 12;
 my $seed = $ENV{DJS_CHAOS_SEED} // time % 100_000;
 my ($VISITORS, $REMEMBERED) = (4, 4);
 my ($TIMEOUT, $PROMISED, $SLACK) = (500, 50, $ENV{DJS_LOAD_SLACK} // 300);
@@ -35,7 +35,7 @@ END
 # and the keys that have ended.
 sub new_visitor ($s, $i) {
     return { i => $i, b => $s->browser, ended => [], longest => 0,
-        map { $_ => 0 } qw(done trouble lost revived cookies odd) };
+        map { $_ => 0 } qw(done trouble lost halfway revived cookies odd) };
 }
 
 # A request: 200, or 503 (trouble). Cookies may change with 200 only.
@@ -45,6 +45,7 @@ sub ask ($v, $path) {
     my $took = 1000 * (time - $began);
     $v->{longest} = $took if $took > $v->{longest};
     $v->{odd}++ if $r->status != 200 && $r->status != 503;
+    $v->{well} = $r->status == 200;
     if ($r->status != 200) {
         $v->{trouble}++;
         $v->{cookies}++ if $r->cookies;
@@ -57,7 +58,7 @@ sub ask ($v, $path) {
 sub login ($v) {
     delete $v->{b}{jar}{sessionid};
     $v->{live} = 1 if ask($v, '/login');
-    @$v{qw(least most)} = (0, 0);
+    @$v{qw(least most unsure)} = (0, 0, 0);
     return;
 }
 
@@ -71,8 +72,8 @@ sub check ($v) {
     my $r = ask($v, '/index.html') // return;
     my ($n) = ($r->header('X-Data') // '') =~ /"n":(\d+)/;
     if (!defined $n || $n < $v->{least} || $n > $v->{most}) {
-        # After a rotation that failed, the old key may have ended.
-        $v->{lost}++ unless $v->{unsure} && !defined $n;
+        # A rotation that was answered 503 may have ended the old key.
+        $v->{ $v->{unsure} && !defined $n ? 'halfway' : 'lost' }++;
         $v->{live} = 0;
     }
     else { @$v{qw(least unsure)} = ($n, 0) }
@@ -83,9 +84,9 @@ sub check ($v) {
 sub again ($v) {
     my $old = $v->{b}->session_key;
     my $r = ask($v, '/again');
-    if    (!$r)                            { $v->{unsure} = 1 }
-    elsif ($v->{b}->session_key ne $old)   { remember($v, $old) }
-    elsif (!$v->{unsure})                  { $v->{lost}++ }
+    if    (!$r)                          { $v->{unsure} = 1 }
+    elsif ($v->{b}->session_key ne $old) { remember($v, $old) }
+    else                                 { $v->{lost}++ }
     return;
 }
 
@@ -119,22 +120,24 @@ sub look_back ($v) {
 sub live ($s, $i, $until) {
     my $v = new_visitor($s, $i);
     for (my $turn = 1; time < $until; $turn++) {
-        if    (!$v->{live})      { login($v) }
-        elsif ($turn % 53 == 0)  { logout($v) }
-        elsif ($turn % 31 == 0)  { again($v) }
-        elsif ($turn % 3 == 0)   { check($v) }
-        else                     { count($v) }
+        if    (!$v->{live})                   { login($v) }
+        elsif ($v->{unsure})                  { check($v) }
+        elsif ($turn % 53 == 0 && $v->{well}) { logout($v) }
+        elsif ($turn % 31 == 0 && $v->{well}) { again($v) }
+        elsif ($turn % 3 == 0)                { check($v) }
+        else                                  { count($v) }
         look_back($v) if $turn % 10 == 0;
         sleep 0.002;
     }
     return join ' ', map { "$_=$v->{$_}" }
-        qw(done trouble lost revived cookies odd longest);
+        qw(done trouble lost halfway revived cookies odd longest);
 }
 
 # One of the two goes for a while; then both have the time that healing takes:
 # a lock that came too late stands for two seconds.
 sub trouble_one (@twins) {
     my $victim = $twins[rand @twins];
+    sleep 0.3; # there are sessions
     if (rand > 0.5) {
         $victim->kill_now;
         sleep 0.2 + rand 0.8;
@@ -164,13 +167,14 @@ while (time < $until - 2.6) {
 my %sum;
 for my $said (end_parallel(@jobs)) {
     my %one = map { split /=/ } split ' ', $said;
-    is scalar(keys %one), 7, 'a visitor came to the end' or diag $said;
+    is scalar(keys %one), 8, 'a visitor came to the end' or diag $said;
     my $longest = delete $one{longest} // 0;
     $sum{longest} = $longest if $longest > ($sum{longest} // 0);
     $sum{$_} += $one{$_} for keys %one;
 }
-diag sprintf '%d requests done, %d in trouble, %d faults, longest %.0f ms,'
-    . ' seed %d', @sum{qw(done trouble)}, $faults, $sum{longest}, $seed;
+diag sprintf '%d requests done, %d in trouble, %d rotations halfway,'
+    . ' %d faults, longest %.0f ms, seed %d', @sum{qw(done trouble halfway)},
+    $faults, $sum{longest}, $seed;
 cmp_ok $sum{done}, '>', 100 * $VISITORS, 'I19: there was load';
 is $sum{odd}, 0, 'I19: each request was answered 200 or 503';
 is $sum{lost}, 0, 'I19: no change that was answered 200 is lost';
