@@ -480,9 +480,35 @@ static void a_wrong_configuration_is_refused_with_a_sentence(void **state)
         NULL, VALUE_MAX, pool));
 }
 
+/* I11, I25: what the rest of the configuration is judged by. */
+static void a_store_says_how_much_it_takes_and_where_it_lies(void **state)
+{
+    static const struct {
+        const char *spec, *remote;
+    } rows[] = { { "memcache:127.0.0.1:1,127.0.0.2:1", NULL },
+                 { "memcache:/run/memcached.sock", NULL },
+                 { "memcache:127.0.0.1:1,192.0.2.1:5", "192.0.2.1:5" } };
+    djs_store_t *store;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *remote;
+
+        assert_null(
+            djs_store_create(&store, rows[i].spec, NULL, 1000000, pool));
+        remote = djs_store_about(store).remote;
+        assert_int_equal(remote == NULL, rows[i].remote == NULL);
+        assert_true(!remote || strcmp(remote, rows[i].remote) == 0);
+    }
+    assert_non_null(
+        strstr(djs_store_create(&store, rows[0].spec, NULL, 1000001, pool),
+               "lower DjSessionMaxSize"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_says_how_much_it_takes_and_where_it_lies),
         cmocka_unit_test(a_wrong_configuration_is_refused_with_a_sentence),
         cmocka_unit_test(an_envelope_opens_for_its_own_key_only),
         cmocka_unit_test(what_is_no_answer_is_trouble),

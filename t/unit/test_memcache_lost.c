@@ -163,6 +163,124 @@ static void a_lock_is_deleted_once_only(void **state)
     assert_string_equal(value_of(store, "a"), "value++");
 }
 
+static apr_status_t too_slow(djs_update_t *todo, djs_bytes_t current,
+                             void *baton, apr_pool_t *scratch)
+{
+    apr_sleep(950 * 1000);
+    return longer(todo, current, baton, scratch);
+}
+
+/* L04: who has taken so long that its lock may be another's writes nothing. */
+static void no_write_outlives_its_lock(void **state)
+{
+    djs_store_t *store = relayed(NULL, pool);
+
+    (void)state;
+    assert_int_equal(put(store, "a", DJS_PUT_NEW), APR_SUCCESS);
+    relay_forget(&relay);
+    assert_int_equal(
+        djs_store_update(store, djs_bytes("a"), too_slow, NULL, soon(), pool),
+        DJS_ETIMEOUT);
+    assert_int_equal(relay_count(&relay, "replace "), 0);
+    assert_int_equal(relay_count(&relay, "delete "), 0);
+    assert_string_equal(value_of(store, "a"), "value");
+}
+
+/* A store over the relay's server and `twin`, and one over each of them alone
+ * that sees the same records. */
+typedef struct {
+    memcached_t twin;
+    djs_store_t *both, *near, *far;
+} pair_t;
+
+static pair_t begin_pair(const char *prefix)
+{
+    const char *alone[] = { prefix, NULL };
+    const char *two[] = { prefix, "replicas=2", NULL };
+    pair_t pair;
+
+    memcached_start(&pair.twin, 0);
+    assert_null(djs_store_create(&pair.near, spec_of(relay.self.port), alone,
+                                 VALUE_MAX, pool));
+    assert_null(djs_store_create(&pair.far, spec_of(pair.twin.port), alone,
+                                 VALUE_MAX, pool));
+    assert_null(djs_store_create(
+        &pair.both,
+        apr_psprintf(pool, "memcache:127.0.0.1:%d,127.0.0.1:%d",
+                     relay.self.port, pair.twin.port),
+        two, VALUE_MAX, pool));
+    assert_int_equal(djs_store_open(pair.near, pool), APR_SUCCESS);
+    assert_int_equal(djs_store_open(pair.far, pool), APR_SUCCESS);
+    assert_int_equal(djs_store_open(pair.both, pool), APR_SUCCESS);
+    relay_forget(&relay);
+    return pair;
+}
+
+/* I18: a save that fills a twin which lacks the record, and whose answer is
+ * lost there, is made on both all the same. */
+static void a_twin_is_filled_though_the_answer_was_lost(void **state)
+{
+    pair_t pair = begin_pair("prefix=fill:");
+
+    (void)state;
+    assert_int_equal(put(pair.far, "a", DJS_PUT_NEW), APR_SUCCESS);
+    relay_lose(&relay, "add fill:s:", 1);
+    assert_int_equal(grow(pair.both, "a", DEADLINE), APR_SUCCESS);
+    assert_int_equal(relay_count(&relay, "set fill:s:"), 1);
+    assert_string_equal(value_of(pair.near, "a"), "value+");
+    assert_string_equal(value_of(pair.far, "a"), "value+");
+    memcached_kill(&pair.twin);
+}
+
+/* C11: a key that is taken on one of two is taken, and nothing is left on the
+ * other of what was to be new. */
+static void taken_on_one_twin_is_taken(void **state)
+{
+    pair_t pair = begin_pair("prefix=take:");
+    djs_item_t item = { djs_bytes("mine"), LATER };
+
+    (void)state;
+    assert_int_equal(put(pair.near, "a", DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(put(pair.far, "b", DJS_PUT_NEW), APR_SUCCESS);
+    for (const char *key = "a\0b"; *key; key += 2) {
+        assert_int_equal(djs_store_put(pair.both, djs_bytes(key), item,
+                                       DJS_PUT_NEW, soon(), pool),
+                         DJS_ETAKEN);
+        assert_string_not_equal(value_of(pair.near, key), "mine");
+        assert_string_not_equal(value_of(pair.far, key), "mine");
+        assert_string_equal(value_of(pair.both, key), "value");
+    }
+    memcached_kill(&pair.twin);
+}
+
+/* I16, I19: a tombstone stays as long as what it ends could have lived. */
+static void a_tombstone_outlives_the_record(void **state)
+{
+    pair_t pair = begin_pair("prefix=tomb:");
+    djs_call_t call = { apr_time_now(), djs_clock_steady() + 5000000 };
+    apr_time_t end = call.now + apr_time_from_sec(60 * 86400);
+    djs_item_t item = { djs_bytes("v"), end };
+    char asked[80];
+
+    (void)state;
+    assert_int_equal(
+        djs_store_put(pair.both, djs_bytes("a"), item, DJS_PUT_NEW, call, pool),
+        APR_SUCCESS);
+    item.expires = call.now + apr_time_from_sec(60);
+    assert_int_equal(
+        djs_store_put(pair.both, djs_bytes("b"), item, DJS_PUT_NEW, call, pool),
+        APR_SUCCESS);
+    assert_int_equal(djs_store_remove(pair.both, djs_bytes("a"), call, pool),
+                     APR_SUCCESS);
+    assert_int_equal(djs_store_remove(pair.both, djs_bytes("b"), call, pool),
+                     APR_SUCCESS);
+    snprintf(asked, sizeof asked, "set tomb:s:61 0 %ld ",
+             (long)apr_time_sec(end) + 2);
+    assert_int_equal(relay_count(&relay, asked), 1);
+    assert_int_equal(relay_count(&relay, "set tomb:s:62 0 2592000 "), 1);
+    memcached_kill(&pair.twin);
+}
+
 /* A logout is repeated until it is answered: what is gone stays gone. */
 static void a_removal_whose_answer_was_lost_is_asked_again(void **state)
 {
@@ -397,6 +515,10 @@ int main(void)
         cmocka_unit_test(a_lock_whose_answer_was_lost_is_ours),
         cmocka_unit_test(a_write_in_doubt_keeps_its_lock),
         cmocka_unit_test(a_lock_is_deleted_once_only),
+        cmocka_unit_test(no_write_outlives_its_lock),
+        cmocka_unit_test(a_twin_is_filled_though_the_answer_was_lost),
+        cmocka_unit_test(taken_on_one_twin_is_taken),
+        cmocka_unit_test(a_tombstone_outlives_the_record),
         cmocka_unit_test(a_removal_whose_answer_was_lost_is_asked_again),
         cmocka_unit_test(what_is_too_long_is_not_sent),
         cmocka_unit_test(what_a_cut_leaves_unsent_is_never_sent),
