@@ -2,7 +2,7 @@
 # back, while visitors log in, count and log out: no change that was answered
 # 200 is lost, and nothing that was ended lives. DJS_CHAOS_SECONDS says for how
 # long, DJS_CHAOS_SEED repeats a run.
-# MPMs: event prefork
+# MPMs: event
 use v5.36;
 use lib 't/lib';
 use DjSession::Memcached;

@@ -11,7 +11,7 @@ use Time::HiRes qw(time sleep);
 plan skip_all => 'no memcached here: build/deps check'
     if !DjSession::Memcached::program();
 
-my $seconds = $ENV{DJS_CHAOS_SECONDS} // 3;
+my $seconds = $ENV{DJS_CHAOS_SECONDS} // 2.5;
 my $slack = $ENV{DJS_LOAD_SLACK} // 300;
 my $trouble = qr/\[djsession:(?:error|crit|warn)\]/;
 my $STATE = counter_pages() . <<'END';

@@ -111,11 +111,13 @@ static void a_reply_may_end_at_every_byte(void **state)
     for (script.len = 0; script.len <= whole; script.len++) {
         memcached_t server;
         apr_pool_t *p;
+        djs_bytes_t got;
         apr_status_t rv;
 
         hostile_start(&server, &script);
         apr_pool_create(&p, pool);
-        rv = get(make(spec_of(server.port), NULL, p), "a");
+        rv = djs_store_get(make(spec_of(server.port), NULL, p), djs_bytes("a"),
+                           soon(), &got, p);
         assert_true(rv == APR_SUCCESS ? script.len >= whole - 7
                                       : is_trouble(rv));
         assert_true(script.len < whole || rv == APR_SUCCESS);
@@ -141,7 +143,10 @@ static void an_acknowledgement_may_end_at_every_byte(void **state)
             hostile_start(&server, &script);
             apr_pool_create(&p, pool);
             store = make(spec_of(server.port), NULL, p);
-            rv = ended ? drop(store, "a") : put(store, "a", DJS_PUT_NEW);
+            rv = ended ? djs_store_remove(store, djs_bytes("a"), soon(), p)
+                       : djs_store_put(store, djs_bytes("a"),
+                                       (djs_item_t){ djs_bytes("v"), LATER },
+                                       DJS_PUT_NEW, soon(), p);
             assert_true(script.len == strlen(script.bytes) ? rv == APR_SUCCESS
                                                            : is_trouble(rv));
             apr_pool_destroy(p);
