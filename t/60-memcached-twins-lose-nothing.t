@@ -19,6 +19,7 @@ my ($TIMEOUT, $PROMISED, $SLACK) = (500, 50, $ENV{DJS_LOAD_SLACK} // 300);
 srand $seed;
 
 my $PAGES = counter_pages() . <<'END';
+DjSessionRotateGrace 0
 Header always set X-State "%{DJSESSION_STATE}e" env=DJSESSION_STATE
 <Location /login>
   Header set X-DjSession-Update '{"login":{"id":"7","data":{"n":0}}}'
