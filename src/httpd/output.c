@@ -111,7 +111,7 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
     ctx->denied = 1;
     /* In an outage DJS101 has told of it. */
     ap_log_rerror(
-        APLOG_MARK, ctx->host->back->down ? APLOG_INFO : APLOG_ERR, 0, r,
+        APLOG_MARK, ctx->host->back->down_since ? APLOG_INFO : APLOG_ERR, 0, r,
         "DJS209: session %s was not saved: %s",
         ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag : "(new)",
         rv == DJS_ETOOBIG ? "its data would be more than DjSessionMaxSize"

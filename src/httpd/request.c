@@ -1,5 +1,4 @@
 /* httpd/request.c - the session of a request, found by whoever asks first. */
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -21,11 +20,12 @@ static int is_answer(apr_status_t rv)
 
 void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
 {
+    apr_int64_t since = 0;
     char text[160];
 
     if (!is_answer(rv)) {
-        if (apr_atomic_cas32(&back->down, 1, 0) == 0) {
-            back->down_since = apr_time_now();
+        if (atomic_compare_exchange_strong(&back->down_since, &since,
+                                           apr_time_now())) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                           "DJS101: %s is in trouble: %s; requests are answered"
                           " as DjSessionOnStoreError says",
@@ -34,11 +34,12 @@ void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
         }
         return;
     }
-    if (back->down && apr_atomic_cas32(&back->down, 0, 1) == 1) {
+    since = atomic_load_explicit(&back->down_since, memory_order_relaxed);
+    if (since && atomic_compare_exchange_strong(&back->down_since, &since, 0)) {
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                       "DJS102: %s answers again after %" APR_TIME_T_FMT " ms",
                       djs_store_name(back->store),
-                      apr_time_as_msec(apr_time_now() - back->down_since));
+                      apr_time_as_msec(apr_time_now() - since));
     }
 }
 

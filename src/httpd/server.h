@@ -5,6 +5,7 @@
 #ifndef DJS_HTTPD_SERVER_H
 #define DJS_HTTPD_SERVER_H
 
+#include <stdatomic.h>
 #include <httpd.h>
 #include <http_config.h>
 #include "session/commit.h"
@@ -18,8 +19,7 @@ typedef struct {
     const char *name;                /* SPEC and options, for finding it */
     apr_interval_time_t sweep_every; /* the shortest that any host asks for */
     volatile apr_uint32_t opened;    /* in this process */
-    volatile apr_uint32_t down;      /* an outage was logged, its end not yet */
-    apr_time_t down_since;
+    _Atomic apr_int64_t down_since;  /* of an outage that is logged; 0: none */
     server_rec *s;
 } djs_back_t;
 

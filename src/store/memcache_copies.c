@@ -185,6 +185,29 @@ static apr_uint64_t next_version(const djs_copies_t *c)
                                                     : now;
 }
 
+/* memcached drops the old item when it has no memory for a `set`, but not for
+ * a `replace` or an `add`. So `set` is for tombstones, whose old item must go
+ * in any case, and for what has come or gone meanwhile. */
+static apr_status_t write_one(djs_copies_t *c, int i, const djs_mcitem_t *item,
+                              int ended)
+{
+    djs_mcverb_e verb = ended                     ? DJS_MC_SET
+                        : c->rv[i] == DJS_EABSENT ? DJS_MC_ADD
+                                                  : DJS_MC_REPLACE;
+    apr_time_t until = djs_mclock_share(
+        djs_mclock_until(&c->lock, c->call.until), c->owners.count - i);
+    int again = 0;
+    apr_status_t rv =
+        djs_link_store(c->owners.link[i], verb, item, until, &again);
+
+    if (c->owners.count > 1 && (rv == DJS_EABSENT || rv == DJS_ETAKEN)) {
+        rv = djs_link_store(c->owners.link[i], DJS_MC_SET, item, until, &again);
+    }
+    c->lock.uncertain |=
+        again || (rv != APR_SUCCESS && rv != DJS_EABSENT && rv != DJS_ETAKEN);
+    return rv;
+}
+
 /* To every owner that has answered; one that takes it is enough. */
 static apr_status_t write_all(djs_copies_t *c, const djs_envelope_t *envelope)
 {
@@ -193,9 +216,7 @@ static apr_status_t write_all(djs_copies_t *c, const djs_envelope_t *envelope)
     int done = 0;
 
     for (int i = 0; i < c->owners.count; i++) {
-        djs_mcverb_e verb = DJS_MC_SET;
         apr_status_t rv = c->rv[i];
-        int again = 0;
 
         if (rv != APR_SUCCESS && rv != DJS_EABSENT &&
             !(envelope->ended && rv == DJS_EUNREADABLE)) {
@@ -205,16 +226,7 @@ static apr_status_t write_all(djs_copies_t *c, const djs_envelope_t *envelope)
             trouble = DJS_ETIMEOUT;
             break;
         }
-        if (c->owners.count == 1) {
-            verb = rv == DJS_EABSENT ? DJS_MC_ADD : DJS_MC_REPLACE;
-        }
-        rv = djs_link_store(
-            c->owners.link[i], verb, &item,
-            djs_mclock_share(djs_mclock_until(&c->lock, c->call.until),
-                             c->owners.count - i),
-            &again);
-        c->lock.uncertain |= again || (rv != APR_SUCCESS && rv != DJS_EABSENT &&
-                                       rv != DJS_ETAKEN);
+        rv = write_one(c, i, &item, envelope->ended);
         done += rv == APR_SUCCESS;
         trouble = rv;
     }

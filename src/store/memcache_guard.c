@@ -145,6 +145,12 @@ void djs_guard_cut(djs_link_t *link)
     apr_thread_mutex_unlock(guard->cutting);
 }
 
+void djs_guard_settle(djs_link_t *link)
+{
+    apr_thread_mutex_lock(link->guard->cutting);
+    apr_thread_mutex_unlock(link->guard->cutting);
+}
+
 /* One look at all calls. Returns nonzero when there was one. */
 static int look(djs_guard_t *guard)
 {

@@ -20,4 +20,9 @@ void djs_guard_leave(djs_slot_t *slot);
 /* Shuts down what this process has open to that server. */
 void djs_guard_cut(djs_link_t *link);
 
+/* Waits until a cut under way is complete. A call that has failed, and closed
+ * its connection, does so: the guard may hold that socket for a moment longer,
+ * and what is not sent yet would be sent if the server read on just then. */
+void djs_guard_settle(djs_link_t *link);
+
 #endif

@@ -236,7 +236,11 @@ static apr_status_t run(djs_link_t *link, command_t *c, apr_time_t until,
             }
         }
         rv = try_once(link, c);
-        if (is_answer(rv) || c->once || djs_clock_steady() >= until) {
+        if (is_answer(rv)) {
+            break;
+        }
+        djs_guard_settle(link);
+        if (c->once || djs_clock_steady() >= until) {
             break;
         }
         if (again) {

@@ -1,5 +1,5 @@
-/* fuzz_envelope - what stands around a value in memcached is read as written,
- * or not at all. */
+/* fuzz_envelope - I26: what stands around a value in memcached is read as
+ * written, or not at all. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -68,9 +68,12 @@ static inline int answers(int port)
     return rv == 0;
 }
 
-/* Starts it on `port`, or on a free one when that is 0, and waits until it
- * answers. It ends with this process, whatever ends that. */
-static inline void memcached_start(memcached_t *server, int port)
+/* Starts it on `port`, or on a free one when that is 0, with `megabytes` and
+ * one more option (or NULL), and waits until it answers. It ends with this
+ * process, whatever ends that. */
+static inline void memcached_start_with(memcached_t *server, int port,
+                                        const char *megabytes,
+                                        const char *option)
 {
     char text[16];
 
@@ -80,13 +83,20 @@ static inline void memcached_start(memcached_t *server, int port)
     server->pid = fork();
     if (server->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!freopen("/dev/null", "w", stderr);
         execlp("memcached", "memcached", "-l", "127.0.0.1", "-p", text, "-U",
-               "0", "-u", "root", "-m", "64", "-t", "2", (char *)NULL);
+               "0", "-u", "root", "-t", "2", "-m", megabytes, option,
+               (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 500 && !answers(server->port); i++) {
         usleep(10000);
     }
+}
+
+static inline void memcached_start(memcached_t *server, int port)
+{
+    memcached_start_with(server, port, "64", NULL);
 }
 
 static inline void memcached_kill(memcached_t *server)

@@ -7,82 +7,12 @@
 #include <cmocka.h>
 #include <apr_thread_proc.h>
 #include "hostile.h"
+#include "memcache_calls.h"
 #include "store/memcache_envelope.h"
-#include "store_fixture.h"
-
-#define DEADLINE (100 * 1000) /* of a call, microseconds */
-#define GRACE    (50 * 1000)  /* over it, at most */
-#define SLACK    (150 * 1000) /* of a machine that is busy elsewhere */
-
-static apr_pool_t *pool;
-static apr_interval_time_t took; /* by the last call */
-
-static djs_store_t *make(const char *spec, const char *option, apr_pool_t *p)
-{
-    const char *options[] = { option, NULL };
-    djs_store_t *store;
-
-    assert_null(djs_store_create(&store, spec, options, VALUE_MAX, p));
-    assert_int_equal(djs_store_open(store, p), APR_SUCCESS);
-    return store;
-}
-
-static const char *spec_of(int port)
-{
-    return apr_psprintf(pool, "memcache:127.0.0.1:%d", port);
-}
-
-static apr_status_t get(djs_store_t *store, const char *key)
-{
-    apr_time_t began = djs_clock_steady();
-    djs_bytes_t got;
-    apr_status_t rv =
-        djs_store_get(store, djs_bytes(key), call_within(DEADLINE), &got, pool);
-
-    took = djs_clock_steady() - began;
-    return rv;
-}
-
-static apr_status_t put(djs_store_t *store, const char *key, djs_put_e how)
-{
-    apr_time_t began = djs_clock_steady();
-    apr_status_t rv = djs_store_put(store, djs_bytes(key),
-                                    (djs_item_t){ djs_bytes("value"), LATER },
-                                    how, call_within(DEADLINE), pool);
-
-    took = djs_clock_steady() - began;
-    return rv;
-}
-
-static apr_status_t drop(djs_store_t *store, const char *key)
-{
-    apr_time_t began = djs_clock_steady();
-    apr_status_t rv =
-        djs_store_remove(store, djs_bytes(key), call_within(DEADLINE), pool);
-
-    took = djs_clock_steady() - began;
-    return rv;
-}
-
-static int is_trouble(apr_status_t rv)
-{
-    return rv == DJS_ETIMEOUT || rv == DJS_ETROUBLE || rv == DJS_EUNREADABLE;
-}
-
-static int begin_pool(void **state)
-{
-    (void)state;
-    return apr_pool_create(&pool, NULL);
-}
-
-static int end_pool(void **state)
-{
-    (void)state;
-    apr_pool_destroy(pool);
-    return 0;
-}
 
 #define RECORD "djs:s:61" /* the key "a" */
+
+static char line_of_5_kb[5122];
 
 static const struct {
     const char *id;
@@ -92,6 +22,8 @@ static const struct {
     { "I03: silent", { REPLY(""), 0, 0, 0 } },
     { "I05: drips",
       { REPLY("VALUE " RECORD " 0 5\r\nvalue\r\nEND\r\n"), 20, 0, 0 } },
+    { "I05: drips a byte each 100 ms", { REPLY("END\r\n"), 100, 0, 0 } },
+    { "I05: drips a byte a second", { REPLY("END\r\n"), 1000, 0, 0 } },
     { "I13: stops in a line", { REPLY("VAL"), 0, 0, 0 } },
     { "I13: stops in a value",
       { REPLY("VALUE " RECORD " 0 500\r\nval"), 0, 0, 0 } },
@@ -121,6 +53,12 @@ static const struct {
     { "I27: CLIENT_ERROR", { REPLY("CLIENT_ERROR bad\r\n"), 0, 0, 1 } },
     { "I13: ERROR", { REPLY("ERROR\r\n"), 0, 0, 1 } },
     { "I13: only LF", { REPLY("OK\n"), 0, 0, 1 } },
+    { "I13: a line of 5 KB", { line_of_5_kb, sizeof line_of_5_kb, 0, 0, 1 } },
+    { "I13: 5 KB without an end", { line_of_5_kb, 5000, 0, 0, 1 } },
+    { "I13: a value without END",
+      { REPLY("VALUE " RECORD " 0 5\r\nvalue\r\n"), 0, 0, 0 } },
+    { "I27: another protocol's error",
+      { REPLY("-ERR unknown command\r\n"), 0, 0, 1 } },
     { "I13: binary", { REPLY("\0\1\2\377\r\n\0"), 0, 0, 1 } }
 };
 
@@ -129,6 +67,8 @@ static const struct {
 static void what_is_no_answer_is_trouble(void **state)
 {
     (void)state;
+    memset(line_of_5_kb, 'V', 5120);
+    memcpy(line_of_5_kb + 5120, "\r\n", 2);
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
         memcached_t server;
         apr_pool_t *p;
@@ -171,17 +111,94 @@ static void a_reply_may_end_at_every_byte(void **state)
     for (script.len = 0; script.len <= whole; script.len++) {
         memcached_t server;
         apr_pool_t *p;
+        djs_bytes_t got;
         apr_status_t rv;
 
         hostile_start(&server, &script);
         apr_pool_create(&p, pool);
-        rv = get(make(spec_of(server.port), NULL, p), "a");
+        rv = djs_store_get(make(spec_of(server.port), NULL, p), djs_bytes("a"),
+                           soon(), &got, p);
         assert_true(rv == APR_SUCCESS ? script.len >= whole - 7
                                       : is_trouble(rv));
         assert_true(script.len < whole || rv == APR_SUCCESS);
         apr_pool_destroy(p);
         memcached_kill(&server);
     }
+}
+
+/* I13: so may those to a change, which is a success at its end only. */
+static void an_acknowledgement_may_end_at_every_byte(void **state)
+{
+    script_t script = { "STORED\r\n", 0, 0, 1, 0 };
+
+    (void)state;
+    for (int ended = 0; ended < 2; ended++) {
+        script.bytes = ended ? "DELETED\r\n" : "STORED\r\n";
+        for (script.len = 0; script.len <= strlen(script.bytes); script.len++) {
+            memcached_t server;
+            apr_pool_t *p;
+            djs_store_t *store;
+            apr_status_t rv;
+
+            hostile_start(&server, &script);
+            apr_pool_create(&p, pool);
+            store = make(spec_of(server.port), NULL, p);
+            rv = ended ? djs_store_remove(store, djs_bytes("a"), soon(), p)
+                       : djs_store_put(store, djs_bytes("a"),
+                                       (djs_item_t){ djs_bytes("v"), LATER },
+                                       DJS_PUT_NEW, soon(), p);
+            assert_true(script.len == strlen(script.bytes) ? rv == APR_SUCCESS
+                                                           : is_trouble(rv));
+            apr_pool_destroy(p);
+            memcached_kill(&server);
+        }
+    }
+}
+
+/* I27: a proxy that knows nothing but END has no record, and keeps none. */
+static void nothing_but_end_is_no_success(void **state)
+{
+    script_t script = { "END\r\n", 5, 0, 0, 1 };
+    memcached_t server;
+    djs_store_t *store;
+
+    (void)state;
+    hostile_start(&server, &script);
+    store = make(spec_of(server.port), NULL, pool);
+    assert_int_equal(get(store, "a"), DJS_EABSENT);
+    assert_true(is_trouble(put(store, "a", DJS_PUT_NEW)));
+    assert_true(is_trouble(put(store, "a", DJS_PUT_EXISTING)));
+    assert_true(is_trouble(drop(store, "a")));
+    memcached_kill(&server);
+}
+
+/* I14: bytes behind one visitor's reply, and the reply to another question,
+ * are nobody's session. */
+static void the_reply_to_one_is_not_for_another(void **state)
+{
+    djs_envelope_t envelope = { 0, 1, LATER, djs_bytes("of a") };
+    djs_bytes_t raw = djs_envelope_pack(&envelope, djs_bytes("a"), pool);
+    char reply[600];
+    int head = snprintf(reply, sizeof reply, "VALUE " RECORD " 0 %d\r\n",
+                        (int)raw.len);
+    script_t script = { reply, 0, 0, 0, 1 };
+    memcached_t server;
+    djs_store_t *store;
+
+    (void)state;
+    memcpy(reply + head, raw.data, raw.len);
+    memcpy(reply + head + raw.len, "\r\nEND\r\n", 7);
+    script.len = (size_t)head + raw.len + 7;
+    memcpy(reply + script.len, reply, script.len); /* and once more */
+    script.len *= 2;
+    hostile_start(&server, &script);
+    store = make(spec_of(server.port), NULL, pool);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(get(store, "a"), APR_SUCCESS);
+        assert_true(is_trouble(get(store, "b")));
+        assert_true(took <= DEADLINE + GRACE + SLACK);
+    }
+    memcached_kill(&server);
 }
 
 /* I06: nobody listens: trouble at once, not an absence. */
@@ -418,6 +435,12 @@ static void an_envelope_opens_for_its_own_key_only(void **state)
     }
 }
 
+#define TEN "0123456789"
+#define SIXTEEN                                                                \
+    "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3,127.0.0.1:4,127.0.0.1:5,127.0.0.1:6," \
+    "127.0.0.1:7,127.0.0.1:8,127.0.0.1:9,127.0.0.1:10,127.0.0.1:11,"           \
+    "127.0.0.1:12,127.0.0.1:13,127.0.0.1:14,127.0.0.1:15,127.0.0.1:16,"
+
 /* Every refusal is a sentence that names what is legal. */
 static void a_wrong_configuration_is_refused_with_a_sentence(void **state)
 {
@@ -431,6 +454,10 @@ static void a_wrong_configuration_is_refused_with_a_sentence(void **state)
                  { "memcache:127.0.0.1:1,127.0.0.1:1", NULL, "twice" },
                  { "memcache:[::1]:11211", NULL, "IPv6" }, /* I24 */
                  { "memcache:::1:11211", NULL, "IPv6" },
+                 { "memcache:/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN,
+                   NULL, "at most 107" }, /* I24 */
+                 { "memcache:" SIXTEEN "127.0.0.1:17", NULL,
+                   "more than 16 servers" },
                  { "memcache:127.0.0.1:1", "replicas=2", "two servers" },
                  { "memcache:127.0.0.1:1", "replicas=3", "replicas=1" },
                  { "memcache:127.0.0.1:1", "prefix=", "1 to 64" },
@@ -439,6 +466,7 @@ static void a_wrong_configuration_is_refused_with_a_sentence(void **state)
                  { "memcache:127.0.0.1:1", "min=65", "max=64" },
                  { "memcache:127.0.0.1:1", "ttl=0", "up to an hour" },
                  { "memcache:127.0.0.1:1", "colour=red", "prefix=P" } };
+    djs_store_t *most;
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -452,15 +480,47 @@ static void a_wrong_configuration_is_refused_with_a_sentence(void **state)
             fail_msg("%s: %s", rows[i].spec, said);
         }
     }
+    assert_null(djs_store_create(
+        &most, apr_pstrmemdup(pool, "memcache:" SIXTEEN, sizeof SIXTEEN + 7),
+        NULL, VALUE_MAX, pool));
+}
+
+/* I11, I25: what the rest of the configuration is judged by. */
+static void a_store_says_how_much_it_takes_and_where_it_lies(void **state)
+{
+    static const struct {
+        const char *spec, *remote;
+    } rows[] = { { "memcache:127.0.0.1:1,127.0.0.2:1", NULL },
+                 { "memcache:/run/memcached.sock", NULL },
+                 { "memcache:127.0.0.1:1,192.0.2.1:5", "192.0.2.1:5" } };
+    djs_store_t *store;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *remote;
+
+        assert_null(
+            djs_store_create(&store, rows[i].spec, NULL, 1000000, pool));
+        remote = djs_store_about(store).remote;
+        assert_int_equal(remote == NULL, rows[i].remote == NULL);
+        assert_true(!remote || strcmp(remote, rows[i].remote) == 0);
+    }
+    assert_non_null(
+        strstr(djs_store_create(&store, rows[0].spec, NULL, 1000001, pool),
+               "lower DjSessionMaxSize"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_says_how_much_it_takes_and_where_it_lies),
         cmocka_unit_test(a_wrong_configuration_is_refused_with_a_sentence),
         cmocka_unit_test(an_envelope_opens_for_its_own_key_only),
         cmocka_unit_test(what_is_no_answer_is_trouble),
         cmocka_unit_test(a_reply_may_end_at_every_byte),
+        cmocka_unit_test(an_acknowledgement_may_end_at_every_byte),
+        cmocka_unit_test(nothing_but_end_is_no_success),
+        cmocka_unit_test(the_reply_to_one_is_not_for_another),
         cmocka_unit_test(a_closed_port_is_trouble),
         cmocka_unit_test(an_unanswered_handshake_costs_one_deadline),
         cmocka_unit_test(after_a_restart_the_next_call_is_served),

@@ -14,8 +14,8 @@ use DjSession::Server;
 
 our @EXPORT = (
     @Test::More::EXPORT,
-    qw(server backend refused started parallel json some_key
-        KEY live_data counter_pages counted)
+    qw(server backend refused started parallel begin_parallel end_parallel
+        json some_key KEY live_data counter_pages counted)
 );
 
 # A well-formed session key, as a regular expression.
@@ -54,7 +54,10 @@ sub started ($name, %o) {
 
 # Runs `n` copies of `code` (given its number) at the same time in processes
 # of their own; returns what each of them returned, as text.
-sub parallel ($n, $code) {
+sub parallel ($n, $code) { return end_parallel(begin_parallel($n, $code)) }
+
+# The same in two halves, between which the test can do something else.
+sub begin_parallel ($n, $code) {
     my @pipes;
     pipe my $gate, my $open or die "pipe: $!";
     for my $i (1 .. $n) {
@@ -73,6 +76,10 @@ sub parallel ($n, $code) {
     }
     close $gate;
     close $open;
+    return @pipes;
+}
+
+sub end_parallel (@pipes) {
     return map {
         my ($pid, $read) = @$_;
         local $/ = undef;
