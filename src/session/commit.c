@@ -312,9 +312,9 @@ static apr_status_t end_key(djs_save_t *v, const char *key)
         if (rv == DJS_EABSENT) {
             rv = APR_SUCCESS;
         }
-        else if (rv != APR_SUCCESS) {
-            /* What can not be read now can be removed, perhaps: the session,
-             * that is, not an alias that leads to it. */
+        else if (rv == DJS_EUNREADABLE) {
+            /* What does not open can be removed all the same. After trouble it
+             * may be an alias, without which nobody finds the session. */
             rv = djs_store_remove(v->place->store, spot.at.store_key, v->call,
                                   v->p);
         }
