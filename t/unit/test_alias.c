@@ -183,7 +183,7 @@ static int stands_in(djs_bytes_t bytes, const void *what, size_t len)
     return 0;
 }
 
-/* G19: with DjSessionEncrypt Off the body can be read; still neither key is
+/* G17: with DjSessionEncrypt Off the body can be read; still neither key is
  * there, nor what secret and store give: every mask that can be made of what
  * the store holds leads nowhere. */
 static void the_store_gives_nobody_the_successors_key(void **state)
