@@ -30,6 +30,7 @@ static void prepare(void)
 
     if (!top) {
         apr_initialize();
+        atexit(apr_terminate); /* the ring goes, or counts as leaked */
         apr_pool_create(&top, NULL);
         require(!djs_keyring_create(&ring, (const void *)secrets, 2, top));
     }
