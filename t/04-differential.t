@@ -15,7 +15,7 @@ my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
 my @comparisons = (
     ['H12: JSON and Python', 'json_filter', 'json_against_python.py', 20_000],
     ['G21: records and Python', 'record_filter', 'record_against_python.py',
-        300],
+        1_000],
     ['A28: cookies and Django', 'cookie_filter',
         'cookies_against_django.py', 50_000],
 );

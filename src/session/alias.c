@@ -101,21 +101,22 @@ static apr_status_t end_record(djs_update_t *todo, djs_bytes_t current,
     return rv == APR_SUCCESS ? DJS_EMOVED : rv;
 }
 
-apr_status_t djs_alias_end(const djs_place_t *place, const char *store_key,
+apr_status_t djs_alias_end(const djs_place_t *place,
+                           char store_key[DJS_STORE_KEY_LEN + 1],
                            djs_call_t call, char tag[DJS_TAG_LEN + 1],
                            apr_pool_t *p)
 {
-    char name[DJS_STORE_KEY_LEN + 1];
     end_t end = {
-        place, { place->ns, { name, DJS_STORE_KEY_LEN } }, tag, { "", "" }
+        place, { place->ns, { store_key, DJS_STORE_KEY_LEN } }, tag, { "", "" }
     };
     apr_status_t rv = DJS_EMOVED;
 
-    memcpy(name, store_key, sizeof name);
     for (int hops = 0; hops < DJS_ALIAS_HOPS && rv == DJS_EMOVED; hops++) {
         rv = djs_store_update(place->store, end.at.store_key, end_record, &end,
                               call, p);
-        memcpy(name, end.next.store_key, sizeof name);
+        if (rv == DJS_EMOVED) {
+            memcpy(store_key, end.next.store_key, sizeof end.next.store_key);
+        }
     }
     return rv == DJS_EMOVED ? DJS_ETROUBLE : rv;
 }

@@ -36,9 +36,11 @@ apr_status_t djs_alias_read(djs_alias_t *out, const djs_record_t *record,
 int djs_alias_in_grace(const djs_record_t *record, apr_time_t now);
 
 /* Ends the session at `store_key`, or the one that its key was given up for,
- * wherever that has got to; `tag`, when not NULL, becomes its tag. DJS_EABSENT:
- * there is none any more. */
-apr_status_t djs_alias_end(const djs_place_t *place, const char *store_key,
+ * wherever that has got to; `store_key` becomes that of the last record met,
+ * and `tag`, when not NULL, the tag of what ended. DJS_EABSENT: there is none
+ * any more. */
+apr_status_t djs_alias_end(const djs_place_t *place,
+                           char store_key[DJS_STORE_KEY_LEN + 1],
                            djs_call_t call, char tag[DJS_TAG_LEN + 1],
                            apr_pool_t *p);
 

@@ -160,27 +160,28 @@ static apr_status_t change_record(djs_update_t *todo, djs_bytes_t current,
     if (rv == APR_SUCCESS && !change->kept) {
         rv = djs_save_advance(&record, v, scratch);
     }
+    change->result = record;
     if (rv != APR_SUCCESS || change->kept) {
         return rv; /* todo says: keep it */
     }
     todo->what = DJS_UPDATE_REPLACE;
     todo->expires = record.expires;
-    change->result = record;
     change->result.body.data =
         apr_pstrmemdup(v->p, record.body.data, record.body.len);
     return djs_record_seal(&todo->val, &record, place->mode, change->spot->at,
                            place->ring, scratch);
 }
 
-/* Nothing is to be written; who came under an old key is told of the new one.
- */
-static void keep(djs_save_t *v)
+/* Nothing is to be written to `record`; who came under an old key is told of
+ * the new one. */
+static void keep(djs_save_t *v, const djs_record_t *record)
 {
     v->out->did = DJS_DID_NOTHING;
     if (v->s->handed) {
         v->out->did = DJS_DID_HAND;
-        v->out->max_age = djs_stamp_max_age(&v->s->record, v->call.now);
+        v->out->max_age = djs_stamp_max_age(record, v->call.now);
         memcpy(v->out->key, v->s->loaded, sizeof v->out->key);
+        memcpy(v->out->tag, record->tag, sizeof v->out->tag);
     }
 }
 
@@ -191,7 +192,7 @@ static apr_status_t save_in_place(djs_save_t *v, const djs_spot_t *spot)
                                        change_record, &change, v->call, v->p);
 
     if (rv == APR_SUCCESS && change.kept) {
-        keep(v);
+        keep(v, &change.result);
     }
     else if (rv == APR_SUCCESS) {
         v->out->did = v->renew_only ? DJS_DID_RENEW : DJS_DID_SAVE;
@@ -311,8 +312,9 @@ static apr_status_t end_key(djs_save_t *v, const char *key)
         if (rv == DJS_EABSENT) {
             rv = APR_SUCCESS;
         }
-        else if (rv != APR_SUCCESS) {
-            /* What can not be read now can be removed, perhaps. */
+        else if (rv == DJS_EUNREADABLE) {
+            /* What does not open can be removed all the same. After trouble it
+             * may be an alias, without which nobody finds the session. */
             rv = djs_store_remove(v->place->store, spot.at.store_key, v->call,
                                   v->p);
         }
@@ -383,7 +385,7 @@ static apr_status_t save_live(djs_save_t *v)
         s->cycled || djs_stamp_rotation_due(&s->record, v->terms, v->call.now);
     if (v->renew_only && !v->new_key &&
         !djs_stamp_renewal_due(&s->record, v->terms, v->call.now)) {
-        keep(v);
+        keep(v, &s->record);
         return APR_SUCCESS;
     }
     rv = save_existing(v);

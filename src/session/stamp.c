@@ -34,7 +34,7 @@ int djs_stamp_renewal_due(const djs_record_t *record, const djs_terms_t *terms,
 int djs_stamp_rotation_due(const djs_record_t *record, const djs_terms_t *terms,
                            apr_time_t now)
 {
-    return terms->rotate > 0 && now - record->keyed >= terms->rotate;
+    return terms->rotate > 0 && record->keyed <= now - terms->rotate;
 }
 
 apr_int64_t djs_stamp_max_age(const djs_record_t *record, apr_time_t now)

@@ -27,6 +27,8 @@ static apr_time_t now;
 /* What the provider in between does. */
 static apr_status_t fail_with;      /* every call, unless APR_SUCCESS */
 static int fail_after;              /* every call after so many, unless 0 */
+static int fail_at;                 /* that call only, from 1; 0: every one */
+static int fail_late;               /* it is done, and its answer is lost */
 static void (*before_update)(void); /* called once, then forgotten */
 static void (*before_remove)(void); /* likewise */
 static void (*before_second_get)(void);
@@ -35,31 +37,42 @@ static int calls;              /* to the store */
 static djs_provider_t between; /* memory's verbs, watched */
 static const djs_provider_t *const real = &djs_store_memory_provider;
 
-static apr_status_t failure(void)
+/* What becomes of the call `which`, before it is done or (late) after. */
+static apr_status_t failure(int which, int late)
 {
-    return fail_after > 0 && calls > fail_after ? DJS_ETROUBLE : fail_with;
+    if (fail_after > 0 && calls > fail_after && !late) {
+        return DJS_ETROUBLE;
+    }
+    return late == fail_late && (fail_at == 0 || fail_at == which)
+               ? fail_with
+               : APR_SUCCESS;
 }
 
 static apr_status_t watched_get(void *self, djs_bytes_t key, djs_call_t call,
                                 djs_bytes_t *val, apr_pool_t *p)
 {
     void (*hook)(void) = before_second_get;
+    int which = ++calls;
+    apr_status_t rv;
 
-    calls++;
     if (hook && ++gets == 2) {
         before_second_get = NULL;
         hook();
     }
-    return failure() ? failure() : real->get(self, key, call, val, p);
+    rv = failure(which, 0);
+    rv = rv ? rv : failure(which, 1);
+    return rv ? rv : real->get(self, key, call, val, p);
 }
 
 static apr_status_t watched_put(void *self, djs_bytes_t key, djs_item_t item,
                                 djs_put_e how, djs_call_t call,
                                 apr_pool_t *scratch)
 {
-    calls++;
-    return failure() ? failure()
-                     : real->put(self, key, item, how, call, scratch);
+    int which = ++calls;
+    apr_status_t rv = failure(which, 0);
+
+    rv = rv ? rv : real->put(self, key, item, how, call, scratch);
+    return rv ? rv : failure(which, 1);
 }
 
 static apr_status_t watched_update(void *self, djs_bytes_t key,
@@ -67,27 +80,32 @@ static apr_status_t watched_update(void *self, djs_bytes_t key,
                                    djs_call_t call, apr_pool_t *scratch)
 {
     void (*hook)(void) = before_update;
+    int which = ++calls;
+    apr_status_t rv;
 
-    calls++;
     before_update = NULL;
     if (hook) {
         hook();
     }
-    return failure() ? failure()
-                     : real->update(self, key, fn, baton, call, scratch);
+    rv = failure(which, 0);
+    rv = rv ? rv : real->update(self, key, fn, baton, call, scratch);
+    return rv ? rv : failure(which, 1);
 }
 
 static apr_status_t watched_remove(void *self, djs_bytes_t key, djs_call_t call,
                                    apr_pool_t *scratch)
 {
     void (*hook)(void) = before_remove;
+    int which = ++calls;
+    apr_status_t rv;
 
-    calls++;
     before_remove = NULL;
     if (hook) {
         hook();
     }
-    return failure() ? failure() : real->remove(self, key, call, scratch);
+    rv = failure(which, 0);
+    rv = rv ? rv : real->remove(self, key, call, scratch);
+    return rv ? rv : failure(which, 1);
 }
 
 static djs_call_t call(void)
@@ -146,7 +164,7 @@ static int setup(void **state)
     fail_after = 0;
     terms.max_per_user = 0;
     before_update = before_remove = before_second_get = NULL;
-    calls = gets = 0;
+    calls = gets = fail_at = fail_late = 0;
     return 0;
 }
 
@@ -213,6 +231,28 @@ static inline const char *data_of(const char *key)
         return "(not live)";
     }
     return apr_pstrmemdup(pool, s->record.body.data, s->record.body.len);
+}
+
+static inline char *copy_of(const char *key)
+{
+    return apr_pstrdup(pool, key);
+}
+
+/* Saves `s` under a new key, which it returns. */
+static inline char *rotate(djs_session_t *s)
+{
+    djs_saved_t saved;
+
+    assert_int_equal(djs_session_cycle_key(s), APR_SUCCESS);
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_ROTATE);
+    return copy_of(saved.key);
+}
+
+static inline djs_saved_t log_out(djs_session_t *s)
+{
+    assert_int_equal(djs_session_flush(s), APR_SUCCESS);
+    return save(s);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -6,7 +6,7 @@ usage: record_against_python.py PATH-OF-record_filter [COUNT [SEED]]
 AES and GCM are written out below, from FIPS 197 and NIST SP 800-38D, so that
 nothing is shared with the library that the module uses. Both directions: what
 we seal must be byte for byte what Python seals with our nonce, and what Python
-seals we must open. (G20, G21.)
+seals, in the present format or in format 1, we must open. (G20, G21.)
 """
 import functools
 import hashlib
@@ -138,8 +138,11 @@ class Case:
         self.ns = rnd.randbytes(rnd.choice((0, 1, 9, 15, 255)))
         self.key = rnd.randbytes(rnd.choice((0, 1, 32, 255)))
         self.mode = rnd.choice((1, 2))
+        self.kind = rnd.randrange(1, 5)
         self.flags = rnd.randrange(8)
         self.numbers = rnd.randbytes(7 * 8)
+        self.epoch = rnd.randbytes(8)
+        self.format = rnd.choice((1, 2))  # theirs; ours is always 2
         self.body = rnd.randbytes(rnd.choice((0, 1, 15, 16, 17, 90, 300,
                                               rnd.randrange(600))))
         self.nonce = rnd.randbytes(24)
@@ -147,13 +150,16 @@ class Case:
                              + part(self.key))[:20].hex().encode()
         self.tag = mac(derive(self.secret, b"tag"), self.key)[:6]
 
-    def record(self, nonce):
-        header = (b"DJS\1" + bytes((self.mode, 1))
-                  + struct.pack(">H", self.flags)
-                  + derive(self.secret, b"key-id")[:4]
-                  + struct.pack(">I", len(self.body)) + self.tag
-                  + self.numbers)
-        aad = (part(b"\1") + part(self.ns) + part(self.store_key)
+    def header(self, form):
+        return (b"DJS" + bytes((form, self.mode, self.kind))
+                + struct.pack(">H", self.flags)
+                + derive(self.secret, b"key-id")[:4]
+                + struct.pack(">I", len(self.body)) + self.tag + self.numbers
+                + (self.epoch if form == 2 else b""))
+
+    def record(self, nonce, form):
+        header = self.header(form)
+        aad = (part(bytes((form,))) + part(self.ns) + part(self.store_key)
                + part(header))
         if self.mode == 1:
             return header + nonce + xaes(derive(self.secret, b"seal"), nonce,
@@ -161,18 +167,20 @@ class Case:
         return header + self.body + mac(derive(self.secret, b"auth"),
                                         aad + part(self.body))
 
-    def fields(self):
-        return struct.pack(">Q", self.flags) + self.numbers
+    def fields(self, form):
+        return (struct.pack(">QQ", self.kind, self.flags) + self.numbers
+                + (self.epoch if form == 2 else bytes(8)))
 
     def question(self):
         return b"".join(map(part, (
-            self.secret, self.ns, self.key, b"%d" % self.mode, self.fields(),
-            self.body, self.record(self.nonce))))
+            self.secret, self.ns, self.key, b"%d" % self.mode, self.fields(2),
+            self.body, self.record(self.nonce, self.format))))
 
     def check(self, store_key, ours, opened):
         assert store_key == self.store_key
-        assert ours == self.record(ours[78:78 + 24])
-        assert opened == self.fields() + self.tag.hex().encode() + self.body
+        assert ours == self.record(ours[86:86 + 24], 2)
+        assert opened == (self.fields(self.format)
+                          + self.tag.hex().encode() + self.body)
 
 
 def answers(data):

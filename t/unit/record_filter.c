@@ -2,9 +2,9 @@
  * (record_against_python.py).
  *
  * Reads cases from standard input, seven parts each: secret; namespace; session
- * key; "1" sealed or "2" bare; flags, version and six times, eight bytes each;
- * body; and a record of all that. Writes three: the store key; the record that
- * we make; and, from theirs, flags, version, times, tag and body. Each part
+ * key; "1" sealed or "2" bare; kind, flags, version, six times and epoch, eight
+ * bytes each; body; and a record of all that. Writes three: the store key; the
+ * record that we make; and, from theirs, these numbers, tag and body. Each part
  * stands behind its length. Numbers have the high byte first. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 enum { SECRET, NS, SESSION_KEY, MODE, NUMBERS, BODY, THEIRS, PARTS };
 
-#define NUMBER_COUNT 8
+#define NUMBER_COUNT 10
 
 static void fail(const char *why)
 {
@@ -72,19 +72,22 @@ static apr_int64_t number(djs_bytes_t numbers, int which)
 
 static void set_numbers(djs_record_t *record, djs_bytes_t numbers)
 {
-    record->flags = (unsigned)number(numbers, 0);
-    record->version = (apr_uint64_t)number(numbers, 1);
-    record->created = number(numbers, 2);
-    record->keyed = number(numbers, 3);
-    record->authenticated = number(numbers, 4);
-    record->saved = number(numbers, 5);
-    record->expires = number(numbers, 6);
-    record->age = number(numbers, 7);
+    record->kind = (djs_record_kind_e)number(numbers, 0);
+    record->flags = (unsigned)number(numbers, 1);
+    record->version = (apr_uint64_t)number(numbers, 2);
+    record->created = number(numbers, 3);
+    record->keyed = number(numbers, 4);
+    record->authenticated = number(numbers, 5);
+    record->saved = number(numbers, 6);
+    record->expires = number(numbers, 7);
+    record->age = number(numbers, 8);
+    record->epoch = (apr_uint64_t)number(numbers, 9);
 }
 
 static void put_record(const djs_record_t *record)
 {
     put_number(8 * NUMBER_COUNT + DJS_TAG_LEN + record->body.len, 4);
+    put_number(record->kind, 8);
     put_number(record->flags, 8);
     put_number(record->version, 8);
     put_number((apr_uint64_t)record->created, 8);
@@ -93,6 +96,7 @@ static void put_record(const djs_record_t *record)
     put_number((apr_uint64_t)record->saved, 8);
     put_number((apr_uint64_t)record->expires, 8);
     put_number((apr_uint64_t)record->age, 8);
+    put_number(record->epoch, 8);
     fwrite(record->tag, 1, DJS_TAG_LEN, stdout);
     fwrite(record->body.data, 1, record->body.len, stdout);
 }
@@ -101,7 +105,7 @@ static void run_case(const djs_bytes_t *parts, apr_pool_t *p)
 {
     djs_record_mode_e mode =
         parts[MODE].data[0] == '1' ? DJS_RECORD_SEALED : DJS_RECORD_BARE;
-    djs_record_t record = { .kind = DJS_RECORD_SESSION, .body = parts[BODY] };
+    djs_record_t record = { .body = parts[BODY] };
     char store_key[DJS_STORE_KEY_LEN + 1];
     djs_record_place_t place;
     djs_keyring_t *ring = NULL;

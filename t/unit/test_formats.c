@@ -11,12 +11,13 @@
 #include "base/hex.h"
 #include "codec/record.h"
 #include "codec/seal.h"
+#include "session/alias.h"
 
 #ifndef DJS_SRCDIR
 #define DJS_SRCDIR "."
 #endif
 
-#define HEADER_LEN 78
+#define HEADER_LEN 86
 #define NONCE_LEN  24
 
 static apr_pool_t *pool;
@@ -156,6 +157,7 @@ static void assert_as_told(const djs_record_t *record)
     assert_number("saved", record->saved);
     assert_number("expires", record->expires);
     assert_number("age", record->age);
+    assert_number("epoch", (apr_int64_t)record->epoch);
     assert_string_equal(record->body.data, value("body").data);
 }
 
@@ -166,8 +168,8 @@ static void both_examples_open_and_hold_what_is_told(void **state)
         const char *heading;
         djs_record_mode_e mode;
         size_t growth;
-    } examples[] = { { "5.1 Sealed", DJS_RECORD_SEALED, 118 },
-                     { "5.3 Bare", DJS_RECORD_BARE, 110 } };
+    } examples[] = { { "5.1 Sealed", DJS_RECORD_SEALED, 126 },
+                     { "5.3 Bare", DJS_RECORD_BARE, 118 } };
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
@@ -245,6 +247,34 @@ static void the_record_key_is_the_told_one(void **state)
     EVP_CIPHER_CTX_free(ctx);
 }
 
+/* G20: the told mask comes of the told key, and the alias leads to the told
+ * successor. */
+static void the_alias_leads_to_the_told_successor(void **state)
+{
+    djs_bytes_t bytes = dump("5.4 An alias");
+    djs_place_t place = { .ring = ring_of_doc(), .ns = value("namespace") };
+    unsigned char mask[DJS_MAC_BYTES];
+    djs_record_t record;
+    djs_alias_t to;
+
+    (void)state;
+    assert_int_equal(djs_record_open(&record, bytes, DJS_RECORD_BARE,
+                                     place_of_doc(), place.ring, pool),
+                     APR_SUCCESS);
+    assert_int_equal(record.kind, DJS_RECORD_ALIAS);
+    assert_number("grace", record.age);
+    assert_number("epoch", (apr_int64_t)record.epoch);
+    assert_int_equal(
+        djs_alias_read(&to, &record, value("session-key").data, &place),
+        APR_SUCCESS);
+    assert_string_equal(to.key, value("new-key").data);
+    assert_string_equal(to.store_key, value("new-store-key").data);
+    for (int i = 0; i < DJS_MAC_BYTES; i++) {
+        mask[i] = (unsigned char)(to.key[i] ^ record.body.data[i]);
+    }
+    assert_memory_equal(mask, hex_value("mask", sizeof(mask)), sizeof(mask));
+}
+
 /* The printed keys of the other uses, by what they make. */
 static void the_other_keys_are_the_told_ones(void **state)
 {
@@ -274,6 +304,11 @@ static void the_other_keys_are_the_told_ones(void **state)
     assert_memory_equal(mac, tag, sizeof(tag));
     djs_seal_mac_release(&ctx);
 
+    djs_seal_mac_init(&ctx, &algs, hex_value("alias-key", 32), 32);
+    djs_seal_mac(&ctx, mac, value("session-key"), djs_bytes(""));
+    assert_memory_equal(mac, hex_value("mask", 32), sizeof(mac));
+    djs_seal_mac_release(&ctx);
+
     djs_seal_mac_init(&ctx, &algs, hex_value("name-key", 32), 32);
     djs_seal_mac(&ctx, mac,
                  djs_bytes_of("\0\0\0\x0fwww.example.com\0\0\0\x20", 23),
@@ -291,6 +326,7 @@ int main(void)
         cmocka_unit_test(names_and_key_id_are_what_is_told),
         cmocka_unit_test(the_seal_opens_with_the_told_key_and_associated_data),
         cmocka_unit_test(the_record_key_is_the_told_one),
+        cmocka_unit_test(the_alias_leads_to_the_told_successor),
         cmocka_unit_test(the_other_keys_are_the_told_ones),
     };
     int failures;

@@ -189,6 +189,53 @@ static void store_keys_are_the_known_ones(void **state)
     assert_string_equal(tag, "90f0671d553d");
 }
 
+/* Computed with Python's hmac from the alias keys of secrets 0 and 1 (G20). */
+static const struct {
+    int which;
+    const char *key, *mask;
+} masks[] = {
+    { 0, "0123456789abcdefghijklmnopqrstuv",
+      "bdaead353f3671f973e806183492738dc99fb98733db142913bc2bd9ee8c43dc" },
+    { 0, "",
+      "3562e26feb2500e0ae4f18a2e9f182532f683ca594b46ea6f9947d82afdf194f" },
+    { 1, "0123456789abcdefghijklmnopqrstuv",
+      "f5cdf710c11424c718da029d000cf6737c3910aa4cf5ea70e8f1c2ea02f5a40f" },
+};
+
+static void masks_are_the_known_ones(void **state)
+{
+    djs_keyring_t *ring = ring_of(2);
+    unsigned char mask[DJS_MAC_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(masks); i++) {
+        assert_int_equal(djs_keyring_mask(ring, masks[i].which,
+                                          djs_bytes(masks[i].key), mask),
+                         APR_SUCCESS);
+        assert_memory_equal(mask, unhex(masks[i].mask).data, sizeof(mask));
+    }
+}
+
+static void a_mask_of_what_can_not_be_is_refused(void **state)
+{
+    djs_keyring_t *ring = ring_of(2);
+    unsigned char mask[DJS_MAC_BYTES];
+    char text[DJS_NAME_MOST + 1];
+
+    (void)state;
+    memset(text, 'n', sizeof(text));
+    assert_int_equal(
+        djs_keyring_mask(ring, 1, djs_bytes_of(text, DJS_NAME_MOST), mask),
+        APR_SUCCESS);
+    assert_int_equal(
+        djs_keyring_mask(ring, 1, djs_bytes_of(text, DJS_NAME_MOST + 1), mask),
+        DJS_EINVALID);
+    assert_int_equal(djs_keyring_mask(ring, 2, djs_bytes("a"), mask),
+                     DJS_EINVALID);
+    assert_int_equal(djs_keyring_mask(ring, -1, djs_bytes("a"), mask),
+                     DJS_EINVALID);
+}
+
 static void a_name_that_can_not_be_is_refused(void **state)
 {
     djs_bytes_t ok, more, some = djs_bytes("a");
@@ -386,6 +433,7 @@ static apr_status_t live_once(apr_pool_t *p)
     rv = rv ? rv : djs_keyring_store_key(ring, 1, text, text, name);
     assert_true(rv == APR_SUCCESS || name[0] == '\0');
     rv = rv ? rv : djs_keyring_tag(ring, text, tag);
+    rv = rv ? rv : djs_keyring_mask(ring, 1, text, mac);
     rv = rv ? rv : djs_keyring_mac(ring, 1, mac, text, text);
     rv = rv ? rv : djs_keyring_seal(ring, sealed, text, text);
     return rv ? rv : djs_keyring_open(ring, 0, plain, text, view);
@@ -420,6 +468,8 @@ int main(void)
         cmocka_unit_test(the_witness_gives_the_vectors_of_rfc_5869),
         cmocka_unit_test(keys_are_hkdf_of_the_secret),
         cmocka_unit_test(store_keys_are_the_known_ones),
+        cmocka_unit_test(masks_are_the_known_ones),
+        cmocka_unit_test(a_mask_of_what_can_not_be_is_refused),
         cmocka_unit_test(a_name_that_can_not_be_is_refused),
         cmocka_unit_test(a_ring_of_unsuitable_secrets_is_refused),
         cmocka_unit_test(many_threads_share_one_ring),
