@@ -20,6 +20,8 @@ typedef struct {
     volatile apr_uint32_t opened;    /* in this process */
     volatile apr_uint32_t down;      /* an outage was logged, its end not yet */
     apr_time_t down_since;
+    volatile apr_uint32_t front_down; /* the same for the first of two tiers */
+    apr_time_t front_down_since;
     server_rec *s;
 } djs_back_t;
 
