@@ -116,6 +116,22 @@ static void memcached_may_be_killed_and_started(void **state)
     assert_int_equal(djs_store_ailing(f->store), 0);
 }
 
+/* A call that leaves memcached no time to speak of does not blame it. */
+static void little_time_is_no_outage(void **state)
+{
+    const fixture_t *f = *state;
+    djs_bytes_t got;
+
+    assert_int_equal(put(f, "one", DJS_PUT_NEW), APR_SUCCESS);
+    memcached_freeze(&server);
+    (void)djs_store_get(f->store, djs_bytes("a"), call_within(10 * 1000), &got,
+                        f->p);
+    assert_int_equal(djs_store_ailing(f->store), 0);
+    assert_string_equal(get(f), "one");
+    assert_int_equal(djs_store_ailing(f->store), DJS_AILING_FRONT);
+    kill(server.pid, SIGCONT);
+}
+
 static apr_status_t dawdle(djs_update_t *todo, djs_bytes_t current, void *baton,
                            apr_pool_t *scratch)
 {
@@ -141,6 +157,7 @@ static pid_t hold_lock(const fixture_t *f, int pipes[4])
     if (pid == 0) {
         apr_pool_t *p;
 
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         apr_pool_create(&p, NULL);
         _exit(djs_store_open(f->store, p) != APR_SUCCESS ||
               djs_store_update(f->store, djs_bytes("a"), dawdle, pipes,
@@ -371,6 +388,7 @@ static void nothing_is_lost_while_memcached_flaps(void **state)
         if (pids[i] == 0) {
             apr_pool_t *p;
 
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             apr_pool_create(&p, NULL);
             _exit(djs_store_open(f->store, p) != APR_SUCCESS ||
                   count_to(f->store, times) != 0);
@@ -465,6 +483,7 @@ int main(void)
         TEST(an_older_copy_never_wins),
         TEST(what_memcached_slept_through_has_happened),
         TEST(memcached_may_be_killed_and_started),
+        TEST(little_time_is_no_outage),
         TEST(dbm_in_trouble_is_trouble_but_for_copies),
         TEST(a_logout_ends_also_what_only_a_copy_has),
         TEST(changes_behind_the_front_are_seen),
