@@ -162,7 +162,7 @@ static void note_front(tiers_t *tiers, int what, apr_status_t rv,
 
 static apr_status_t recall(tiers_t *tiers, djs_bytes_t key,
                            const djs_edition_t *edition, djs_call_t call,
-                           djs_bytes_t *val, apr_pool_t *p)
+                           djs_item_t *item, apr_pool_t *p)
 {
     apr_interval_time_t given = time_for_front(&call);
     apr_status_t rv = DJS_ETROUBLE; /* it did not open in this process */
@@ -173,7 +173,8 @@ static apr_status_t recall(tiers_t *tiers, djs_bytes_t key,
         rv = djs_copies_recall(&copy, edition->number);
     }
     if (rv == APR_SUCCESS) {
-        *val = copy.current->val;
+        item->val = copy.current->val;
+        item->expires = copy.current->expires;
     }
     note_front(tiers, AILING_READS, rv, given);
     return rv;
@@ -211,9 +212,14 @@ static apr_status_t tiers_get(void *self, djs_bytes_t key, djs_call_t call,
     djs_item_t item;
 
     if (djs_dbm_edition(&edition, tiers->back, key) == APR_SUCCESS) {
-        cached = recall(tiers, key, &edition, call, val, p);
+        cached = recall(tiers, key, &edition, call, &item, p);
     }
     if (cached == APR_SUCCESS) {
+        *val = item.val;
+        if (atomic_load(&tiers->ailing) & AILING_WRITES) {
+            /* does it take writes again? the same once more harms nobody */
+            memorize(tiers, key, &edition, &item, call, p);
+        }
         return cached;
     }
     rv = djs_dbm_get(&item, tiers->back, key, call, p);

@@ -116,6 +116,24 @@ static void memcached_may_be_killed_and_started(void **state)
     assert_int_equal(djs_store_ailing(f->store), 0);
 }
 
+/* Who saw a write fail finds out by reading that writes work again, also where
+ * another process has healed all there was to heal. */
+static void an_outage_ends_for_readers_too(void **state)
+{
+    const fixture_t *f = *state;
+    djs_store_t *other = opened(f, f->path, 1);
+
+    assert_int_equal(put(f, "one", DJS_PUT_NEW), APR_SUCCESS);
+    memcached_kill(&server);
+    assert_int_equal(put(f, "two", DJS_PUT_EXISTING), APR_SUCCESS);
+    assert_int_equal(djs_store_ailing(f->store), DJS_AILING_FRONT);
+    memcached_start(&server, server.port);
+    assert_string_equal(of(other, f), "two");
+    assert_int_equal(djs_store_ailing(f->store), DJS_AILING_FRONT);
+    assert_string_equal(get(f), "two"); /* a copy of the other's */
+    assert_int_equal(djs_store_ailing(f->store), 0);
+}
+
 /* A call that leaves memcached no time to speak of does not blame it. */
 static void little_time_is_no_outage(void **state)
 {
@@ -483,6 +501,7 @@ int main(void)
         TEST(an_older_copy_never_wins),
         TEST(what_memcached_slept_through_has_happened),
         TEST(memcached_may_be_killed_and_started),
+        TEST(an_outage_ends_for_readers_too),
         TEST(little_time_is_no_outage),
         TEST(dbm_in_trouble_is_trouble_but_for_copies),
         TEST(a_logout_ends_also_what_only_a_copy_has),
