@@ -115,8 +115,10 @@ my %store = (
         'DjSessionStore memcache:127.0.0.1:1 replicas=2',
     'memcache in three'       =>
         'DjSessionStore memcache:127.0.0.1:1 replicas=3',
-    'two tiers, not built'    =>
-        'DjSessionStore memcache:127.0.0.1:1 dbm:@STATE@/store',
+    'two tiers upside down'   =>
+        'DjSessionStore dbm:@STATE@/store memcache:127.0.0.1:1',
+    'options of the second tier before it' =>
+        'DjSessionStore memcache:127.0.0.1:1 shards=4 dbm:@STATE@/store',
     'a Django store, not built'     => 'DjSessionStore django-file:/tmp/x',
     'no kind at all'                => 'DjSessionStore /tmp/x',
     'an unknown type'    => 'DjSessionStore dbm:@STATE@/store type=ndbm',

@@ -101,7 +101,4 @@ like(DjSession::Server->refuses(store =>
 like(DjSession::Server->refuses(store =>
         'DjSessionStore memcache:[::1]:11211'),
     qr/IPv6/, 'I24: IPv6 is refused in words');
-like(DjSession::Server->refuses(store =>
-        "DjSessionStore memcache:127.0.0.1:$one dbm:/tmp/x"),
-    qr/is no option/, 'a second store is refused');
 done_testing;

@@ -18,11 +18,35 @@ static int is_answer(apr_status_t rv)
            rv == DJS_ERANDOM;
 }
 
+/* Of two tiers the first may fail, and no request does. */
+static void note_front(request_rec *r, djs_back_t *back)
+{
+    int ailing = djs_store_ailing(back->store) & DJS_AILING_FRONT;
+
+    if (ailing && apr_atomic_cas32(&back->front_down, 1, 0) == 0) {
+        back->front_down_since = apr_time_now();
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS106: memcached of %s is in trouble; requests go on"
+                      " with the DBM files alone",
+                      djs_store_name(back->store));
+    }
+    else if (!ailing && back->front_down &&
+             apr_atomic_cas32(&back->front_down, 0, 1) == 1) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_NOTICE, 0, r,
+            "DJS107: memcached of %s answers again after"
+            " %" APR_TIME_T_FMT " ms",
+            djs_store_name(back->store),
+            apr_time_as_msec(apr_time_now() - back->front_down_since));
+    }
+}
+
 void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
 {
     apr_int64_t since = 0;
     char text[160];
 
+    note_front(r, back);
     if (!is_answer(rv)) {
         if (atomic_compare_exchange_strong(&back->down_since, &since,
                                            apr_time_now())) {
@@ -33,6 +57,9 @@ void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
                           djs_status_text(rv, text, sizeof text));
         }
         return;
+    }
+    if (djs_store_ailing(back->store) & DJS_AILING_BACK) {
+        return; /* what memcached had is served; that is not all */
     }
     since = atomic_load_explicit(&back->down_since, memory_order_relaxed);
     if (since && atomic_compare_exchange_strong(&back->down_since, &since, 0)) {

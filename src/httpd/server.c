@@ -124,9 +124,15 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
 /* The place of the defaults is made when one of them is used. */
 static void make_statedir(const djs_settings_t *settings, apr_pool_t *p)
 {
-    if (!djs_check_is_preset("DjSessionStore", settings->store->items[0]) &&
-        !djs_check_is_preset("DjSessionSecretFile",
-                             settings->secret_files->items[0])) {
+    const djs_list_t *store = settings->store;
+    int used = djs_check_is_preset("DjSessionSecretFile",
+                                   settings->secret_files->items[0]);
+    int i;
+
+    for (i = 0; i < store->count; i++) { /* the second tier may be it */
+        used |= djs_check_is_preset("DjSessionStore", store->items[i]);
+    }
+    if (!used) {
         return;
     }
     (void)apr_dir_make_recursive(DJS_STATEDIR, MODE_0755, p);

@@ -20,6 +20,8 @@ typedef struct {
     apr_interval_time_t sweep_every; /* the shortest that any host asks for */
     volatile apr_uint32_t opened;    /* in this process */
     _Atomic apr_int64_t down_since;  /* of an outage that is logged; 0: none */
+    volatile apr_uint32_t front_down; /* the same for the first of two tiers */
+    apr_time_t front_down_since;
     server_rec *s;
 } djs_back_t;
 

@@ -240,12 +240,13 @@ static const char *read_store(const djs_row_t *row, void *field, int argc,
     if (!djs_store_is_spec(argv[0])) {
         return apr_psprintf(p,
                             "\"%s\" is no store: write dbm:PATH"
-                            " [type=sdbm|gdbm|db] [shards=N] or"
-                            " memcache:HOST:PORT[,HOST:PORT...] [option=value]",
+                            " [type=sdbm|gdbm|db] [shards=N],"
+                            " memcache:HOST:PORT[,HOST:PORT...] [option=value],"
+                            " or both, memcache: first",
                             argv[0]);
     }
     for (i = 1; i < argc; i++) {
-        if (strchr(argv[i], '=') == NULL) {
+        if (!djs_store_is_spec(argv[i]) && strchr(argv[i], '=') == NULL) {
             return apr_psprintf(p,
                                 "\"%s\" is no option: dbm:PATH takes"
                                 " type=sdbm|gdbm|db and shards=N,"

@@ -54,11 +54,30 @@ const djs_dbm_type_t *djs_dbm_type(const char *name)
     return NULL;
 }
 
+static uint32_t hash_of(const char *key, apr_size_t len)
+{
+    return djs_chunk_hash(DJS_CHUNK_HASH_START, key, len);
+}
+
 int djs_dbm_shard(const djs_dbm_t *dbm, const char *key, apr_size_t len)
 {
-    uint32_t hash = djs_chunk_hash(DJS_CHUNK_HASH_START, key, len);
+    uint32_t hash = hash_of(key, len);
 
     return (int)((hash ^ hash >> 16) & (uint32_t)(dbm->shards - 1));
+}
+
+apr_status_t djs_dbm_edition(djs_edition_t *out, const djs_dbm_t *dbm,
+                             djs_bytes_t key)
+{
+    return dbm->lock
+               ? djs_lock_edition(out, dbm->lock, hash_of(key.data, key.len))
+               : DJS_ETROUBLE;
+}
+
+void djs_dbm_advance(djs_edition_t *out, const djs_dbm_t *dbm, djs_bytes_t key,
+                     apr_time_t now)
+{
+    djs_lock_advance(out, dbm->lock, hash_of(key.data, key.len), now);
 }
 
 static const char *read_option(djs_dbm_t *dbm, const char *option,
@@ -246,6 +265,7 @@ static void leave(djs_pair_t *pair)
 typedef struct {
     djs_bytes_t key;
     djs_bytes_t val;
+    djs_chunk_head_t head;
     apr_time_t now;
     apr_pool_t *p;
 } get_op_t;
@@ -253,42 +273,39 @@ typedef struct {
 static apr_status_t get_from(djs_pair_t *pair, void *baton)
 {
     get_op_t *op = baton;
-    djs_chunk_head_t head;
 
-    return djs_record_get(&head, &op->val, pair, op->key, op->now, op->p);
+    return djs_record_get(&op->head, &op->val, pair, op->key, op->now, op->p);
 }
 
-static apr_status_t dbm_get(void *self, djs_bytes_t key, djs_call_t call,
-                            djs_bytes_t *val, apr_pool_t *p)
+apr_status_t djs_dbm_get(djs_item_t *out, djs_dbm_t *dbm, djs_bytes_t key,
+                         djs_call_t call, apr_pool_t *p)
 {
-    get_op_t op = { key, { NULL, 0 }, call.now, p };
+    get_op_t op = { .key = key, .now = call.now, .p = p };
     djs_pair_t pair;
-    apr_status_t rv = enter(&pair, self, key, call);
+    apr_status_t rv = enter(&pair, dbm, key, call);
 
     if (rv == APR_SUCCESS) {
         rv = djs_pair_read(&pair, get_from, &op);
         leave(&pair);
     }
-    *val = op.val;
+    out->val = op.val;
+    out->expires = op.head.expires;
     return rv;
 }
 
-/* What a change does to both copies; decided while A is open. */
-typedef struct {
-    djs_bytes_t key;
-    djs_call_t call;
-    djs_put_e how;
-    djs_update_fn fn;
-    void *baton;
-    apr_pool_t *scratch; /* the caller's, for `fn` */
-    djs_update_t todo;
-    djs_chunk_head_t old; /* chunks is 0 when there was no record */
-    djs_chunk_head_t head;
-} change_t;
+static apr_status_t dbm_get(void *self, djs_bytes_t key, djs_call_t call,
+                            djs_bytes_t *val, apr_pool_t *p)
+{
+    djs_item_t item;
+    apr_status_t rv = djs_dbm_get(&item, self, key, call, p);
+
+    *val = item.val;
+    return rv;
+}
 
 /* A generation unlike the one before, and unlike that of chunks a lost record
  * of the same key may have left. */
-static void new_generation(change_t *op)
+static void new_generation(djs_dbm_change_t *op)
 {
     op->head.generation = (uint32_t)op->call.now * 2654435761u;
     if (op->head.generation == op->old.generation) {
@@ -296,8 +313,11 @@ static void new_generation(change_t *op)
     }
 }
 
-static apr_status_t change_write(djs_pair_t *pair, change_t *op)
+static apr_status_t change_write(djs_pair_t *pair, djs_dbm_change_t *op)
 {
+    if (pair->at == DJS_COPY_A && op->todo.what != DJS_UPDATE_KEEP) {
+        djs_dbm_advance(&op->edition, pair->dbm, op->key, op->call.now);
+    }
     switch (op->todo.what) {
     case DJS_UPDATE_REPLACE:
         return djs_record_put(pair, op->key, op->todo.val, &op->head,
@@ -312,7 +332,7 @@ static apr_status_t change_write(djs_pair_t *pair, change_t *op)
 
 static apr_status_t change_check(djs_pair_t *pair, void *baton)
 {
-    change_t *op = baton;
+    djs_dbm_change_t *op = baton;
     djs_chunk_head_t head;
     apr_status_t rv;
 
@@ -323,7 +343,7 @@ static apr_status_t change_check(djs_pair_t *pair, void *baton)
     return rv == DJS_EABSENT ? APR_SUCCESS : DJS_ETROUBLE;
 }
 
-static apr_status_t put_decide(djs_pair_t *pair, change_t *op)
+static apr_status_t put_decide(djs_pair_t *pair, djs_dbm_change_t *op)
 {
     apr_status_t rv = djs_record_head(&op->old, pair, op->key);
     int live = rv == APR_SUCCESS && op->old.expires > op->call.now;
@@ -340,7 +360,7 @@ static apr_status_t put_decide(djs_pair_t *pair, change_t *op)
 
 static apr_status_t put_into(djs_pair_t *pair, void *baton)
 {
-    change_t *op = baton;
+    djs_dbm_change_t *op = baton;
     apr_status_t rv = APR_SUCCESS;
 
     if (pair->at == DJS_COPY_A) {
@@ -349,30 +369,7 @@ static apr_status_t put_into(djs_pair_t *pair, void *baton)
     return rv == APR_SUCCESS ? change_write(pair, op) : rv;
 }
 
-static apr_status_t dbm_put(void *self, djs_bytes_t key, djs_item_t item,
-                            djs_put_e how, djs_call_t call, apr_pool_t *scratch)
-{
-    change_t op = { .key = key, .call = call, .how = how };
-    djs_pair_t pair;
-    apr_status_t rv;
-
-    (void)scratch;
-    op.todo = (djs_update_t){ DJS_UPDATE_REPLACE, item.val, item.expires };
-    op.head.expires = item.expires;
-    rv = djs_record_plan(&op.head, self, key, item.val.len);
-    if (rv == APR_SUCCESS) {
-        rv = enter(&pair, self, key, call);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = djs_pair_write(&pair, how == DJS_PUT_NEW, item.val.len + 1, put_into,
-                        change_check, &op);
-    leave(&pair);
-    return rv;
-}
-
-static apr_status_t update_decide(djs_pair_t *pair, change_t *op)
+static apr_status_t update_decide(djs_pair_t *pair, djs_dbm_change_t *op)
 {
     djs_bytes_t current;
     apr_status_t rv = djs_record_get(&op->old, &current, pair, op->key,
@@ -393,7 +390,7 @@ static apr_status_t update_decide(djs_pair_t *pair, change_t *op)
 
 static apr_status_t update_in(djs_pair_t *pair, void *baton)
 {
-    change_t *op = baton;
+    djs_dbm_change_t *op = baton;
     apr_status_t rv = APR_SUCCESS;
 
     if (pair->at == DJS_COPY_A) {
@@ -402,31 +399,11 @@ static apr_status_t update_in(djs_pair_t *pair, void *baton)
     return rv == APR_SUCCESS ? change_write(pair, op) : rv;
 }
 
-static apr_status_t dbm_update(void *self, djs_bytes_t key, djs_update_fn fn,
-                               void *baton, djs_call_t call,
-                               apr_pool_t *scratch)
-{
-    change_t op = { .key = key, .call = call, .scratch = scratch };
-    djs_dbm_t *dbm = self;
-    djs_pair_t pair;
-    apr_status_t rv = enter(&pair, dbm, key, call);
-
-    op.fn = fn;
-    op.baton = baton;
-    if (rv == APR_SUCCESS) {
-        /* how much will be written is not known before fn has decided */
-        rv = djs_pair_write(&pair, 0, dbm->max_value, update_in, change_check,
-                            &op);
-        leave(&pair);
-    }
-    return rv;
-}
-
 /* A record whose head can not be read loses chunk 0, and so is gone; what
  * else it had is the sweep's to find. */
 static apr_status_t remove_from(djs_pair_t *pair, void *baton)
 {
-    change_t *op = baton;
+    djs_dbm_change_t *op = baton;
 
     if (pair->at == DJS_COPY_A) {
         apr_status_t rv = djs_record_head(&op->old, pair, op->key);
@@ -441,20 +418,87 @@ static apr_status_t remove_from(djs_pair_t *pair, void *baton)
     return change_write(pair, op);
 }
 
+static apr_status_t change_run(djs_pair_t *pair, djs_dbm_change_t *op)
+{
+    switch (op->verb) {
+    case DJS_DBM_PUT:
+        return djs_pair_write(pair, op->how == DJS_PUT_NEW,
+                              op->todo.val.len + 1, put_into, change_check, op);
+    case DJS_DBM_UPDATE:
+        /* how much will be written is not known before fn has decided */
+        return djs_pair_write(pair, 0, pair->dbm->max_value, update_in,
+                              change_check, op);
+    case DJS_DBM_REMOVE:
+    default:
+        return djs_pair_write(pair, 0, 0, remove_from, change_check, op);
+    }
+}
+
+apr_status_t djs_dbm_change(djs_dbm_t *dbm, djs_dbm_change_t *change)
+{
+    apr_status_t rv = APR_SUCCESS;
+    djs_pair_t pair;
+
+    if (change->verb == DJS_DBM_PUT) {
+        change->todo.what = DJS_UPDATE_REPLACE;
+        change->head.expires = change->todo.expires;
+        rv = djs_record_plan(&change->head, dbm, change->key,
+                             change->todo.val.len);
+    }
+    else if (change->verb == DJS_DBM_REMOVE) {
+        change->todo.what = DJS_UPDATE_REMOVE;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = enter(&pair, dbm, change->key, change->call);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = change_run(&pair, change);
+    if (rv == DJS_EABSENT) { /* a copy may be there, elsewhere */
+        djs_dbm_advance(&change->edition, dbm, change->key, change->call.now);
+    }
+    leave(&pair);
+    return rv == DJS_EABSENT && change->verb == DJS_DBM_REMOVE ? APR_SUCCESS
+                                                               : rv;
+}
+
+static apr_status_t dbm_put(void *self, djs_bytes_t key, djs_item_t item,
+                            djs_put_e how, djs_call_t call, apr_pool_t *scratch)
+{
+    djs_dbm_change_t change = {
+        .verb = DJS_DBM_PUT, .key = key, .call = call, .how = how
+    };
+
+    (void)scratch;
+    change.todo.val = item.val;
+    change.todo.expires = item.expires;
+    return djs_dbm_change(self, &change);
+}
+
+static apr_status_t dbm_update(void *self, djs_bytes_t key, djs_update_fn fn,
+                               void *baton, djs_call_t call,
+                               apr_pool_t *scratch)
+{
+    djs_dbm_change_t change = { .verb = DJS_DBM_UPDATE,
+                                .key = key,
+                                .call = call,
+                                .fn = fn,
+                                .baton = baton,
+                                .scratch = scratch };
+
+    return djs_dbm_change(self, &change);
+}
+
 static apr_status_t dbm_remove(void *self, djs_bytes_t key, djs_call_t call,
                                apr_pool_t *scratch)
 {
-    change_t op = { .key = key, .call = call };
-    djs_pair_t pair;
-    apr_status_t rv = enter(&pair, self, key, call);
+    djs_dbm_change_t change = { .verb = DJS_DBM_REMOVE,
+                                .key = key,
+                                .call = call };
 
     (void)scratch;
-    op.todo.what = DJS_UPDATE_REMOVE;
-    if (rv == APR_SUCCESS) {
-        rv = djs_pair_write(&pair, 0, 0, remove_from, change_check, &op);
-        leave(&pair);
-    }
-    return rv == DJS_EABSENT ? APR_SUCCESS : rv;
+    return djs_dbm_change(self, &change);
 }
 
 static apr_status_t dbm_sweep(void *self, djs_sweep_t *did, djs_call_t call,
@@ -480,7 +524,7 @@ static void dbm_about(void *self, djs_about_t *out)
 }
 
 const djs_provider_t djs_store_dbm_provider = {
-    "dbm",     dbm_create, dbm_prepare, dbm_open,  dbm_get,
-    dbm_put,   dbm_update, dbm_remove,  dbm_sweep, dbm_each,
-    dbm_about, dbm_epoch,  dbm_raise,   NULL,      NULL
+    "dbm",      dbm_create, dbm_prepare, dbm_open, dbm_get,   dbm_put,
+    dbm_update, dbm_remove, dbm_sweep,   dbm_each, dbm_about, dbm_epoch,
+    dbm_raise,  NULL,       NULL,        NULL
 };

@@ -1,4 +1,5 @@
-/* dbm_lock.c - a lock and an intent byte for each shard, in one file. */
+/* dbm_lock.c - a lock and an intent byte for each shard, in one file; and the
+ * editions of the records. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/status.h"
 #include "store/dbm_lock.h"
 
@@ -34,10 +36,15 @@
 #endif
 
 #define LOCK_MAGIC  "djslock" /* with its NUL eight bytes */
-#define LOCK_LAYOUT 1
+#define LOCK_LAYOUT 2
 #define LOCK_TEMP   "lock.new"
 #define LOCK_TRIES  8    /* replaced that often in a row: give up */
 #define LOCK_WAIT   1000 /* milliseconds that flock may take */
+
+#define EDITIONS_LOG 14 /* 16384 counters: 128 KiB */
+#define EDITIONS     (1u << EDITIONS_LOG)
+
+typedef _Atomic uint64_t counter_t;
 
 typedef union {
     struct {
@@ -49,6 +56,7 @@ typedef union {
         char boot[40];       /* the boot in which the mutexes were made */
         uint32_t sweep_next;
         pthread_mutex_t sweep;
+        unsigned char id[DJS_EDITION_ID];
     } h;
     char room[256];
 } lock_head_t;
@@ -56,6 +64,7 @@ typedef union {
 typedef struct lock_map {
     lock_head_t *head;
     djs_lock_slot_t *slots;
+    counter_t *counters;
     apr_size_t size;
     dev_t dev;
     ino_t ino;
@@ -66,13 +75,14 @@ struct djs_lock {
     const char *path;
     int shards;
     _Atomic(lock_map_t *) map;
-    atomic_int holders;     /* calls of this process that may hold a mutex */
+    atomic_int holders;     /* calls of this process that need the mapping */
     pthread_mutex_t reopen; /* one thread of this process maps anew */
 };
 
 static apr_size_t lock_size(int shards)
 {
-    return sizeof(lock_head_t) + (apr_size_t)shards * sizeof(djs_lock_slot_t);
+    return sizeof(lock_head_t) + (apr_size_t)shards * sizeof(djs_lock_slot_t) +
+           EDITIONS * sizeof(counter_t);
 }
 
 /* The kernel's name for this boot. Where it can not be read the name is empty
@@ -114,12 +124,15 @@ static int mutex_make(pthread_mutex_t *mutex)
 }
 
 /* New mutexes, locked by nobody; what the copies are like is to be found out,
- * unless a writer left word of what it was doing. The boot's name goes last:
- * whoever dies on the way has done nothing. */
+ * unless a writer left word of what it was doing. Nor are the counters to be
+ * trusted, which the last boot may not have got to the disk: under a new id
+ * nothing counts that was marked before. The boot's name goes last: whoever
+ * dies on the way has done nothing. */
 static apr_status_t make_mutexes(lock_head_t *head, djs_lock_slot_t *slots,
                                  const char *boot)
 {
-    int err = mutex_make(&head->h.sweep);
+    apr_status_t rv = djs_random(head->h.id, sizeof(head->h.id));
+    int err = rv == APR_SUCCESS ? mutex_make(&head->h.sweep) : rv;
 
     for (uint32_t i = 0; err == 0 && i < head->h.shards; i++) {
         err = mutex_make(&slots[i].s.mutex);
@@ -161,6 +174,7 @@ static apr_status_t map_file(lock_map_t *map, int fd, int shards)
     }
     map->head = at;
     map->slots = (djs_lock_slot_t *)(void *)(map->head + 1);
+    map->counters = (counter_t *)(void *)(map->slots + shards);
     map->size = lock_size(shards);
     map->dev = st.st_dev;
     map->ino = st.st_ino;
@@ -173,10 +187,12 @@ static apr_status_t fill_file(int fd, int shards)
     char boot[40];
     apr_status_t rv;
 
-    if (ftruncate(fd, (off_t)lock_size(shards)) != 0) {
-        return errno;
+    /* with room on the disk: where there is none a write to a mapping would
+     * end the process */
+    rv = posix_fallocate(fd, 0, (off_t)lock_size(shards));
+    if (rv == APR_SUCCESS) {
+        rv = map_file(&map, fd, shards);
     }
-    rv = map_file(&map, fd, shards);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -455,6 +471,48 @@ void djs_lock_release(djs_lock_t *lock, djs_lock_slot_t *slot)
 uint32_t djs_lock_settled(const djs_lock_t *lock, int shard)
 {
     return atomic_load(&lock->map)->slots[shard].s.settled;
+}
+
+static counter_t *counter_of(const lock_map_t *map, uint32_t hash)
+{
+    /* other bits than those that choose the shard */
+    return &map->counters[hash * 2654435769u >> (32 - EDITIONS_LOG)];
+}
+
+apr_status_t djs_lock_edition(djs_edition_t *out, djs_lock_t *lock,
+                              uint32_t hash)
+{
+    lock_map_t *map = atomic_load(&lock->map);
+    int current;
+    apr_status_t rv = map_current(&current, lock, map);
+
+    atomic_fetch_add(&lock->holders, 1); /* it shall stay mapped meanwhile */
+    if (rv == APR_SUCCESS && !current) {
+        rv = map_anew(lock, map);
+        map = atomic_load(&lock->map);
+    }
+    if (rv == APR_SUCCESS && map->head->h.boot[0] == '\0') {
+        rv = DJS_EINVALID; /* a reboot would not be noticed */
+    }
+    if (rv == APR_SUCCESS) {
+        memcpy(out->id, map->head->h.id, sizeof(out->id));
+        out->number = atomic_load(counter_of(map, hash));
+    }
+    atomic_fetch_sub(&lock->holders, 1);
+    return rv;
+}
+
+void djs_lock_advance(djs_edition_t *out, djs_lock_t *lock, uint32_t hash,
+                      apr_time_t now)
+{
+    lock_map_t *map = atomic_load(&lock->map);
+    counter_t *counter = counter_of(map, hash);
+    uint64_t seen = atomic_load(counter);
+
+    do { /* a key of another shard may share the counter */
+        out->number = seen < (uint64_t)now ? (uint64_t)now : seen + 1;
+    } while (!atomic_compare_exchange_weak(counter, &seen, out->number));
+    memcpy(out->id, map->head->h.id, sizeof(out->id));
 }
 
 apr_status_t djs_lock_sweep_begin(djs_lock_t *lock, uint32_t **next,

@@ -5,7 +5,11 @@
  * the tool exclude each other, and what a killed process held is free again at
  * once. The intent byte next to the mutex tells the next holder what the last
  * one was doing when it died. A lock file that was removed or replaced while
- * in use is noticed at the next call. */
+ * in use is noticed at the next call.
+ *
+ * Behind the shards the file has counters: every change of a record advances
+ * the one of its key, so that who keeps copies of records elsewhere knows
+ * without asking the store whether a copy is still of today. */
 #ifndef DJS_STORE_DBM_LOCK_H
 #define DJS_STORE_DBM_LOCK_H
 
@@ -35,6 +39,16 @@ typedef union {
 
 typedef struct djs_lock djs_lock_t;
 
+#define DJS_EDITION_ID 16
+
+/* What a copy of a record is marked with. It is of today as long as both are:
+ * `id` is drawn anew with every lock file and in every boot, `number` goes up
+ * before the record changes (and when others change that share the counter). */
+typedef struct {
+    unsigned char id[DJS_EDITION_ID];
+    uint64_t number;
+} djs_edition_t;
+
 /* Makes the lock file in the directory `dirfd` when there is none, or one that
  * does not begin as ours do (damaged: it is replaced), owned by
  * `uid` and `gid`, with every shard's intent unknown; does nothing otherwise.
@@ -54,6 +68,20 @@ apr_status_t djs_lock_acquire(djs_lock_slot_t **slot, djs_lock_t *lock,
                               int shard, apr_time_t until);
 
 void djs_lock_release(djs_lock_t *lock, djs_lock_slot_t *slot);
+
+/* The edition of the records whose keys hash to `hash`, without a lock. What
+ * is read from the store afterwards is of that edition or of a later one.
+ * Trouble when the lock file is gone or damaged, or when reboots can not be
+ * told apart here. */
+apr_status_t djs_lock_edition(djs_edition_t *out, djs_lock_t *lock,
+                              uint32_t hash);
+
+/* Advances it, for who holds the shard's lock and is about to change a record:
+ * `*out` marks what the record then becomes. The number is `now`, in
+ * microseconds, or one more than it was: so no number comes twice, not even
+ * after an older lock file was put back from a backup. */
+void djs_lock_advance(djs_edition_t *out, djs_lock_t *lock, uint32_t hash,
+                      apr_time_t now);
 
 /* The shard's `settled`, read without its lock: a hint. */
 uint32_t djs_lock_settled(const djs_lock_t *lock, int shard);

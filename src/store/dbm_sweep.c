@@ -66,9 +66,11 @@ static apr_status_t remove_batch(djs_pair_t *pair, void *baton)
 
     for (i = batch->from; i < batch->to; i++) {
         victim_t *victim = &APR_ARRAY_IDX(batch->victims, i, victim_t);
+        djs_edition_t edition;
 
         if (first) {
             rv = judge(victim, pair, batch->now);
+            djs_dbm_advance(&edition, pair->dbm, victim->key, batch->now);
         }
         if (rv == APR_SUCCESS) {
             rv = remove_victim(victim, pair);

@@ -266,4 +266,5 @@ const djs_provider_t djs_store_memcache_provider = { "memcache",
                                                      NULL,
                                                      NULL,
                                                      memcache_get_beside,
-                                                     memcache_everywhere };
+                                                     memcache_everywhere,
+                                                     NULL };

@@ -50,6 +50,7 @@ typedef struct {
 
 typedef struct {
     const char *prefix;
+    const char *kind; /* stands behind it in the keys of records */
     int replicas;
     int keep; /* connections that stay however long they are idle */
     int most; /* connections to one server */

@@ -69,7 +69,7 @@ static void find_names(djs_copies_t *c)
     char *name = apr_palloc(c->p, size), *lock;
 
     memcpy(name, c->self->prefix, prefix);
-    memcpy(name + prefix, "s:", 2);
+    memcpy(name + prefix, c->self->kind, 2);
     djs_hex_encode(name + prefix + 2, (const unsigned char *)c->key.data,
                    c->key.len);
     lock = apr_pmemdup(c->p, name, size);
@@ -325,4 +325,57 @@ void djs_copies_heal(djs_copies_t *c)
             return;
         }
     }
+}
+
+/* ---------------------------------------------------------------- cache */
+
+apr_status_t djs_copies_recall(djs_copies_t *c, apr_uint64_t version)
+{
+    apr_status_t trouble = DJS_EABSENT;
+
+    c->current = NULL;
+    for (int i = 0; i < c->owners.count; i++) {
+        const djs_envelope_t *copy = &c->copy[i];
+        apr_status_t rv = read_one(c, i);
+
+        if (rv == APR_SUCCESS && copy->version == version && !copy->ended &&
+            copy->expires > c->call.now) {
+            c->current = copy;
+            return APR_SUCCESS;
+        }
+        if (rv != APR_SUCCESS && rv != DJS_EABSENT) {
+            trouble = rv;
+        }
+    }
+    return trouble;
+}
+
+apr_status_t djs_copies_memorize(djs_copies_t *c, djs_item_t item,
+                                 apr_uint64_t version)
+{
+    djs_envelope_t envelope = { 0, version, item.expires, item.val };
+    djs_mcitem_t packed = pack(c, &envelope);
+    apr_status_t trouble = APR_SUCCESS;
+
+    for (int i = 0; i < c->owners.count; i++) {
+        apr_time_t until = djs_mclock_share(c->call.until, c->owners.count - i);
+        apr_status_t rv =
+            djs_link_store(c->owners.link[i], DJS_MC_SET, &packed, until, NULL);
+
+        trouble = rv != APR_SUCCESS ? rv : trouble;
+    }
+    return trouble;
+}
+
+apr_status_t djs_copies_forget(djs_copies_t *c)
+{
+    apr_status_t trouble = APR_SUCCESS;
+
+    for (int i = 0; i < c->owners.count; i++) {
+        apr_time_t until = djs_mclock_share(c->call.until, c->owners.count - i);
+        apr_status_t rv = djs_link_delete(c->owners.link[i], c->name, until, 0);
+
+        trouble = rv != APR_SUCCESS ? rv : trouble;
+    }
+    return trouble;
 }

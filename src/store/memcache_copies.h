@@ -48,4 +48,17 @@ apr_status_t djs_copies_write(djs_copies_t *c, djs_item_t item);
 /* Ends the record, under c->lock where there are two copies. */
 apr_status_t djs_copies_end(djs_copies_t *c);
 
+/* The three below are for a cache, whose owner says which version holds: no
+ * copy is compared with another, nothing is locked. */
+
+/* APR_SUCCESS: c->current is live and of that version. DJS_EABSENT: no server
+ * has it. Else one could not be asked, and no other has it. */
+apr_status_t djs_copies_recall(djs_copies_t *c, apr_uint64_t version);
+
+/* Puts the item there, or takes it away, whatever is there; trouble when a
+ * server did not do it. */
+apr_status_t djs_copies_memorize(djs_copies_t *c, djs_item_t item,
+                                 apr_uint64_t version);
+apr_status_t djs_copies_forget(djs_copies_t *c);
+
 #endif

@@ -203,6 +203,7 @@ const char *djs_mcspec_read(djs_memcache_t *out, const char *arg,
     const char *wrong = read_servers(out, arg, p);
 
     out->prefix = "djs:";
+    out->kind = "s:";
     out->replicas = 1;
     out->most = 64;
     out->idle = apr_time_from_sec(15);

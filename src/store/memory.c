@@ -222,7 +222,8 @@ static apr_status_t memory_each(void *self, djs_each_fn fn, void *baton,
 }
 
 const djs_provider_t djs_store_memory_provider = {
-    "memory",   memory_create, NULL,          memory_open,  memory_get,
-    memory_put, memory_update, memory_remove, memory_sweep, memory_each,
-    NULL,       NULL,          NULL,          NULL,         NULL
+    "memory",     memory_create, NULL,          memory_open,
+    memory_get,   memory_put,    memory_update, memory_remove,
+    memory_sweep, memory_each,   NULL,          NULL,
+    NULL,         NULL,          NULL,          NULL
 };

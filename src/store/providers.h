@@ -10,6 +10,13 @@ extern const djs_provider_t djs_store_dbm_provider;
 /* One or more memcached servers, through apr_memcache. */
 extern const djs_provider_t djs_store_memcache_provider;
 
+/* memcached in front of DBM files: of two SPECs. */
+#define DJS_TIERS_LEGAL                                                        \
+    "two stores are possible as memcache:HOST:PORT [option=value]... dbm:PATH" \
+    " [option=value]..., where memcached is asked first and DBM files keep"    \
+    " everything"
+extern const djs_provider_t djs_store_tiers_provider;
+
 /* This process's memory: what the contract says in the fewest lines, for tests.
  * No configuration reaches it. */
 extern const djs_provider_t djs_store_memory_provider;

@@ -16,25 +16,6 @@ static const djs_provider_t *const providers[] = {
     &djs_store_dbm_provider, &djs_store_memcache_provider
 };
 
-const char *djs_store_create_with(djs_store_t **out,
-                                  const djs_provider_t *provider,
-                                  const char *arg, const char *const *options,
-                                  apr_size_t max_value, apr_pool_t *pconf)
-{
-    djs_store_t *store = apr_pcalloc(pconf, sizeof(*store));
-    const char *error;
-
-    *out = NULL;
-    store->provider = provider;
-    store->name = apr_pstrcat(pconf, provider->name, ":", arg, NULL);
-    store->max_value = max_value;
-    error = provider->create(&store->self, arg, options, max_value, pconf);
-    if (!error) {
-        *out = store;
-    }
-    return error;
-}
-
 /* The provider whose name stands before the colon of `text`, or NULL. */
 static const djs_provider_t *find_provider(const char *text)
 {
@@ -53,6 +34,36 @@ int djs_store_is_spec(const char *text)
     return find_provider(text) != NULL;
 }
 
+/* The first SPEC among the options, or NULL. */
+static const char *second_spec(const char *const *options)
+{
+    while (options && *options && !djs_store_is_spec(*options)) {
+        options++;
+    }
+    return options ? *options : NULL;
+}
+
+const char *djs_store_create_with(djs_store_t **out,
+                                  const djs_provider_t *provider,
+                                  const char *arg, const char *const *options,
+                                  apr_size_t max_value, apr_pool_t *pconf)
+{
+    djs_store_t *store = apr_pcalloc(pconf, sizeof(*store));
+    const char *second = second_spec(options);
+    const char *error;
+
+    *out = NULL;
+    store->provider = provider;
+    store->name = apr_pstrcat(pconf, provider->name, ":", arg,
+                              second ? " " : NULL, second, NULL);
+    store->max_value = max_value;
+    error = provider->create(&store->self, arg, options, max_value, pconf);
+    if (!error) {
+        *out = store;
+    }
+    return error;
+}
+
 const char *djs_store_create(djs_store_t **out, const char *spec,
                              const char *const *options, apr_size_t max_value,
                              apr_pool_t *pconf)
@@ -60,6 +71,14 @@ const char *djs_store_create(djs_store_t **out, const char *spec,
     const djs_provider_t *provider = find_provider(spec);
 
     *out = NULL;
+    if (second_spec(options)) {
+        if (provider != &djs_store_memcache_provider) {
+            return apr_psprintf(
+                pconf, "\"%s\" can not be in front of \"%s\": " DJS_TIERS_LEGAL,
+                spec, second_spec(options));
+        }
+        provider = &djs_store_tiers_provider;
+    }
     if (provider) {
         return djs_store_create_with(out, provider, strchr(spec, ':') + 1,
                                      options, max_value, pconf);
@@ -321,6 +340,11 @@ djs_about_t djs_store_about(const djs_store_t *store)
         store->provider->about(store->self, &about);
     }
     return about;
+}
+
+int djs_store_ailing(const djs_store_t *store)
+{
+    return store->provider->ailing ? store->provider->ailing(store->self) : 0;
 }
 
 const char *djs_store_name(const djs_store_t *store)

@@ -89,6 +89,9 @@ typedef struct {
     const char *remote; /* a server of its that is on another host, or NULL */
 } djs_about_t;
 
+/* Which of two tiers did not answer when it was asked last. */
+enum { DJS_AILING_FRONT = 1, DJS_AILING_BACK = 2 };
+
 /* A provider: one kind of store. Methods are as the djs_store_* function of
  * the same name says; store.c has checked the arguments: a key of 1 to
  * DJS_STORE_KEY_MAX bytes, a value within max_value, a time left.
@@ -96,7 +99,7 @@ typedef struct {
  * expires records by itself, `each` where it can not list;
  * `about` fills what is not NULL for this store. `get_beside` and `everywhere`
  * are NULL where all records lie in one place; `epoch` and `raise` where epochs
- * are kept like records. */
+ * are kept like records, `ailing` where there is one tier. */
 typedef struct {
     const char *name; /* the word before the colon of a SPEC */
     const char *(*create)(void **self, const char *arg,
@@ -125,6 +128,7 @@ typedef struct {
     apr_status_t (*everywhere)(void *self, djs_bytes_t key, djs_update_fn fn,
                                void *baton, djs_call_t call,
                                apr_pool_t *scratch);
+    int (*ailing)(void *self);
 } djs_provider_t;
 
 /* Nonzero when `text` begins with the name of a store that a configuration may
@@ -132,10 +136,11 @@ typedef struct {
 int djs_store_is_spec(const char *text);
 
 /* Finds the provider of `spec` ("dbm:PATH") and has it read `options`, a
- * NULL-terminated list of "name=value" (may be NULL). Opens nothing: configtest
- * runs this. `max_value` is the longest value that will ever be put. The store
- * lives in `pconf`. NULL, or a sentence for the administrator with the legal
- * values. */
+ * NULL-terminated list of "name=value" (may be NULL). A second SPEC among them
+ * and its options behind it make a store of two tiers: "memcache:HOST:PORT",
+ * ..., "dbm:PATH", .... Opens nothing: configtest runs this. `max_value` is the
+ * longest value that will ever be put. The store lives in `pconf`. NULL, or a
+ * sentence for the administrator with the legal values. */
 const char *djs_store_create(djs_store_t **out, const char *spec,
                              const char *const *options, apr_size_t max_value,
                              apr_pool_t *pconf);
@@ -212,7 +217,11 @@ apr_status_t djs_store_raise(djs_store_t *store, djs_bytes_t name,
 /* What a configuration is judged by; lives as long as the store. */
 djs_about_t djs_store_about(const djs_store_t *store);
 
-/* The SPEC as given, for messages; lives as long as the store. */
+/* In this process; 0 when all is well, or when there is one tier. A call that
+ * one tier has served may have succeeded all the same. */
+int djs_store_ailing(const djs_store_t *store);
+
+/* The SPEC as given, or both, for messages; lives as long as the store. */
 const char *djs_store_name(const djs_store_t *store);
 
 #endif

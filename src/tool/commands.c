@@ -24,6 +24,14 @@ static djs_ctl_e failed(const djs_ctl_t *ctl, apr_status_t rv)
 {
     char text[160];
 
+    if (rv == APR_ENOTIMPL) {
+        fprintf(stderr,
+                "djsessionctl: %s: memcached can not list what it keeps, so"
+                " its sessions can not be found by tag or counted; with DBM"
+                " files behind it they can\n",
+                djs_store_name(ctl->store));
+        return DJS_CTL_FAILED;
+    }
     fprintf(stderr, "djsessionctl: %s: %s\n", djs_store_name(ctl->store),
             djs_status_text(rv, text, sizeof(text)));
     return DJS_CTL_FAILED;

@@ -33,7 +33,8 @@ static djs_ctl_e usage(FILE *out, djs_ctl_e status)
                 row->needs & DJS_NEEDS_TAG ? "TAG" : "", row->help);
     }
     fprintf(out,
-            "\n  --store dbm:PATH    default: dbm:%s/sessions\n"
+            "\n  --store 'SPEC...'   as DjSessionStore has it, with options;\n"
+            "                      default: dbm:%s/sessions\n"
             "  --secret-file FILE  as in DjSessionSecretFile, and as often;\n"
             "                      default: %s/secret.key\n"
             "  --namespace NAME    DjSessionNamespace, or else the ServerName\n"
@@ -69,23 +70,30 @@ static const char *read_secrets(djs_ctl_t *ctl)
     return wrong;
 }
 
-/* The store, open, as its owner. */
+/* What --store says: words as in DjSessionStore, the first one a SPEC. */
+static const char *create_store(djs_ctl_t *ctl)
+{
+    const char *text = ctl->options->store;
+    char **words;
+
+    if (apr_tokenize_to_argv(text, &words, ctl->p) != APR_SUCCESS ||
+        !words[0]) {
+        return "--store needs a SPEC, as in --store dbm:/var/lib/djsession";
+    }
+    return djs_store_create(&ctl->store, words[0],
+                            (const char *const *)words + 1,
+                            djs_commit_max_value(MAX_SIZE), ctl->p);
+}
+
+/* The store, open, as the owner of its files. */
 static const char *open_store(djs_ctl_t *ctl)
 {
-    const char *spec = ctl->options->store;
-    const char *wrong = djs_store_create(
-        &ctl->store, spec, NULL, djs_commit_max_value(MAX_SIZE), ctl->p);
+    const char *wrong = create_store(ctl);
     char text[160];
     apr_status_t rv;
 
-    if (!wrong && strncmp(spec, "dbm:", 4) != 0) {
-        wrong = apr_psprintf(ctl->p,
-                             "\"%s\" names no store that can be listed: "
-                             "djsessionctl works on dbm:PATH",
-                             spec);
-    }
-    if (!wrong) {
-        wrong = djs_owner_become(strchr(spec, ':') + 1, ctl->p);
+    if (!wrong && djs_store_about(ctl->store).path) {
+        wrong = djs_owner_become(djs_store_about(ctl->store).path, ctl->p);
     }
     if (wrong) {
         return wrong;
@@ -93,7 +101,8 @@ static const char *open_store(djs_ctl_t *ctl)
     rv = djs_store_open(ctl->store, ctl->p);
     return rv == APR_SUCCESS
                ? NULL
-               : apr_psprintf(ctl->p, "can not open %s: %s", spec,
+               : apr_psprintf(ctl->p, "can not open %s: %s",
+                              djs_store_name(ctl->store),
                               djs_status_text(rv, text, sizeof(text)));
 }
 

@@ -15,7 +15,7 @@ enum {
 typedef struct {
     const char *command;
     const char *tag;   /* twelve hex digits, or NULL */
-    const char *store; /* a SPEC */
+    const char *store; /* SPEC and options, blanks between them */
     const char *secret_files[DJS_OPTIONS_SECRETS];
     int secret_count;
     const char *name_space; /* NULL: not said */

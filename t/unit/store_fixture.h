@@ -28,7 +28,7 @@ typedef struct {
     const char *options[4];
 } fixture_t;
 
-/* "memory", "memcache", "memcache twins", or a DBM type. */
+/* "memory", "memcache", "memcache twins", "tiers", or a DBM type. */
 static const char *fixture_kind = "sdbm";
 
 static inline djs_call_t call_within(apr_interval_time_t time)
@@ -121,6 +121,24 @@ static inline const char *fixture_memcache(fixture_t *f, int twins)
                             f->options, VALUE_MAX, f->p);
 }
 
+/* One of those memcached in front of DBM files of this test's own. */
+static inline const char *fixture_tiers(fixture_t *f)
+{
+    djs_owner_t me = { (apr_uid_t)-1, (apr_gid_t)-1 };
+    const char *error;
+
+    f->base = fixture_dir(f->p);
+    f->path = apr_pstrcat(f->p, f->base, "/s", NULL);
+    f->shared = 1;
+    f->options[0] = apr_pstrcat(f->p, "dbm:", f->path, NULL);
+    f->options[1] = "shards=4";
+    error = djs_store_create(
+        &f->store,
+        apr_psprintf(f->p, "memcache:127.0.0.1:%d", fixture_twins()[0].port),
+        f->options, VALUE_MAX, f->p);
+    return error ? error : djs_store_prepare(f->store, me, f->p);
+}
+
 static inline int begin(void **state)
 {
     apr_pool_t *p;
@@ -136,6 +154,9 @@ static inline int begin(void **state)
     if (strncmp(fixture_kind, "memcache", 8) == 0) {
         f->listed = 0;
         error = fixture_memcache(f, fixture_kind[8] != '\0');
+    }
+    else if (strcmp(fixture_kind, "tiers") == 0) {
+        error = fixture_tiers(f);
     }
     else if (strcmp(fixture_kind, "memory") == 0) {
         error = djs_store_create_with(&f->store, &djs_store_memory_provider, "",

@@ -68,20 +68,37 @@ static int on_memcached(void **state)
     return 0;
 }
 
-static int on_dbm(void **state)
+/* In DBM files, behind the store `front` where it is not NULL. */
+static int on_files(void **state, const char *front)
 {
     const djs_owner_t me = { (apr_uid_t)-1, (apr_gid_t)-1 };
-    char *dir;
+    const char *options[] = { NULL, NULL }, *files;
+    char *dir = mkdtemp(apr_pstrdup(pool, "/tmp/djs-revoke-XXXXXX"));
 
-    setup(state);
-    dir = mkdtemp(apr_pstrdup(pool, "/tmp/djs-revoke-XXXXXX"));
     *state = apr_pstrdup(pool, dir);
-    assert_null(djs_store_create(&place.store,
-                                 apr_pstrcat(pool, "dbm:", dir, "/s", NULL),
-                                 NULL, djs_commit_max_value(4096), pool));
+    files = apr_pstrcat(pool, "dbm:", dir, "/s", NULL);
+    options[0] = front ? files : NULL;
+    assert_null(djs_store_create(&place.store, front ? front : files, options,
+                                 djs_commit_max_value(4096), pool));
     assert_null(djs_store_prepare(place.store, me, pool));
     assert_int_equal(djs_store_open(place.store, pool), APR_SUCCESS);
     return 0;
+}
+
+static int on_dbm(void **state)
+{
+    setup(state);
+    return on_files(state, NULL);
+}
+
+static int on_tiers(void **state)
+{
+    setup(state);
+    if (!servers[0].pid) {
+        memcached_start(&servers[0], servers[0].port);
+    }
+    return on_files(
+        state, apr_psprintf(pool, "memcache:127.0.0.1:%d", servers[0].port));
 }
 
 static int off_dbm(void **state)
@@ -360,6 +377,7 @@ static void trouble_in_counting_costs_nobody_a_login(void **state)
 }
 
 #define D(test) cmocka_unit_test_setup_teardown(test, on_dbm, off_dbm)
+#define B(test) cmocka_unit_test_setup_teardown(test, on_tiers, off_dbm)
 #define M(test) cmocka_unit_test_setup_teardown(test, on_memcached, teardown)
 
 int main(void)
@@ -367,27 +385,33 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_user_is_logged_out_everywhere),
         D(a_user_is_logged_out_everywhere),
+        B(a_user_is_logged_out_everywhere),
         M(a_user_is_logged_out_everywhere),
         T(everybody_is_logged_out),
         D(everybody_is_logged_out),
+        B(everybody_is_logged_out),
         M(everybody_is_logged_out),
         T(a_number_is_a_user_too),
         T(a_late_save_revives_nothing),
         D(a_late_save_revives_nothing),
+        B(a_late_save_revives_nothing),
         M(a_late_save_revives_nothing),
         T(a_save_brings_the_epoch_up_to_date),
         T(a_mark_of_an_older_secret_counts),
         T(a_revocation_that_fails_says_so),
         T(who_asks_for_it_is_logged_out_too),
         D(who_asks_for_it_is_logged_out_too),
+        B(who_asks_for_it_is_logged_out_too),
         M(who_asks_for_it_is_logged_out_too),
         M(a_server_loses_marks_and_sessions_together),
         M(a_server_that_is_away_is_not_passed_over),
         T(the_oldest_session_makes_room),
         D(the_oldest_session_makes_room),
+        B(the_oldest_session_makes_room),
         M(the_oldest_session_makes_room),
         T(a_new_key_does_not_save_an_old_session),
         D(a_new_key_does_not_save_an_old_session),
+        B(a_new_key_does_not_save_an_old_session),
         T(a_list_that_was_lost_heals),
         T(trouble_in_counting_costs_nobody_a_login),
     };

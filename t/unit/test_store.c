@@ -508,6 +508,46 @@ static void a_long_random_life_agrees_with_a_model(void **state)
     }
 }
 
+/* Another process, which opens the store for itself, puts `val` there, or
+ * removes what is there when that is NULL. */
+static void done_elsewhere(fixture_t *f, const char *val, djs_put_e how)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        apr_pool_t *p;
+
+        apr_pool_create(&p, NULL);
+        _exit(djs_store_open(f->store, p) != APR_SUCCESS ||
+              (val ? put(f, "a", val, how)
+                   : djs_store_remove(f->store, text("a"), soon(), p)) !=
+                  APR_SUCCESS);
+    }
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+/* INV2: what one process has changed or removed another does not find. */
+static void what_is_done_elsewhere_is_seen_at_once(void **state)
+{
+    fixture_t *f = *state;
+
+    if (!f->shared) {
+        skip();
+    }
+    for (int i = 0; i < 3; i++) {
+        done_elsewhere(f, "one", DJS_PUT_NEW);
+        assert_holds(f, "a", "one");
+        done_elsewhere(f, "two", DJS_PUT_EXISTING);
+        assert_holds(f, "a", "two");
+        assert_int_equal(put(f, "a", "three", DJS_PUT_EXISTING), APR_SUCCESS);
+        assert_holds(f, "a", "three");
+        done_elsewhere(f, NULL, DJS_PUT_NEW);
+        assert_absent(f, "a");
+    }
+}
+
 #define CONTRACT(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 static int run(const char *name)
@@ -525,6 +565,7 @@ static int run(const char *name)
         CONTRACT(an_update_keeps_replaces_removes_or_fails),
         CONTRACT(threads_lose_no_update),
         CONTRACT(processes_lose_no_update),
+        CONTRACT(what_is_done_elsewhere_is_seen_at_once),
         CONTRACT(a_sweep_removes_the_expired_and_nothing_else),
         CONTRACT(each_shows_every_live_record_once),
         CONTRACT(a_long_random_life_agrees_with_a_model)
@@ -536,9 +577,9 @@ static int run(const char *name)
 
 int main(void)
 {
-    static const char *const kinds[] = {
-        "memory", "sdbm", "gdbm", "db", "memcache", "memcache twins"
-    };
+    static const char *const kinds[] = { "memory", "sdbm",     "gdbm",
+                                         "db",     "memcache", "memcache twins",
+                                         "tiers" };
     int failed = 0;
 
     apr_initialize();
