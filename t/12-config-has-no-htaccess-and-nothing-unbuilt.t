@@ -8,7 +8,6 @@ use DjSession::Test;
 my %unbuilt = (
     DjSessionMaxPerUser      => '3',
     DjSessionPreset          => 'strict',
-    DjSessionCreateLimit     => '10/1m',
     DjSessionLoginURL        => '/login',
     DjSessionForward         => 'Summary',
     DjSessionForwardKey      => '/x',
@@ -30,6 +29,7 @@ my %server_only = (
     DjSessionProxyTLSHeader => 'X-Tls on',
     DjSessionMaxSize        => '1k',
     DjSessionSweep          => '1m',
+    DjSessionCreateLimit    => '10/1m',
 );
 for my $name (sort keys %server_only) {
     refused("E26: $name does not stand in a location",

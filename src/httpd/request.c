@@ -1,5 +1,4 @@
 /* httpd/request.c - the session of a request, found by whoever asks first. */
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -21,24 +20,24 @@ static int is_answer(apr_status_t rv)
 
 void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
 {
+    djs_health_t *health = &back->health[DJS_HEALTH_STORE];
+    apr_interval_time_t lasted = 0;
     char text[160];
+    djs_health_e what =
+        is_answer(rv) ? djs_health_good(health, &lasted, djs_clock_steady())
+                      : djs_health_failed(health, djs_clock_steady());
 
-    if (!is_answer(rv)) {
-        if (apr_atomic_cas32(&back->down, 1, 0) == 0) {
-            back->down_since = apr_time_now();
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          "DJS101: %s is in trouble: %s; requests are answered"
-                          " as DjSessionOnStoreError says",
-                          djs_store_name(back->store),
-                          djs_status_text(rv, text, sizeof text));
-        }
-        return;
+    if (what == DJS_HEALTH_BEGAN) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS101: %s is in trouble: %s; requests are answered as"
+                      " DjSessionOnStoreError says",
+                      djs_store_name(back->store),
+                      djs_status_text(rv, text, sizeof text));
     }
-    if (back->down && apr_atomic_cas32(&back->down, 0, 1) == 1) {
+    else if (what == DJS_HEALTH_ENDED) {
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                       "DJS102: %s answers again after %" APR_TIME_T_FMT " ms",
-                      djs_store_name(back->store),
-                      apr_time_as_msec(apr_time_now() - back->down_since));
+                      djs_store_name(back->store), apr_time_as_msec(lasted));
     }
 }
 

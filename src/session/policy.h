@@ -9,6 +9,7 @@
 #define DJS_SESSION_POLICY_H
 
 #include <apr.h>
+#include "session/budget.h"
 #include "session/expiry.h"
 
 #define DJS_UNSET APR_INT64_MIN
@@ -64,6 +65,7 @@ typedef struct {
     const djs_list_t *trusted;   /* addresses and networks, checked */
     apr_int64_t max_size;
     apr_int64_t sweep;
+    const djs_limit_t *create_limit; /* a count of 0: Off */
 } djs_settings_t;
 
 #endif
