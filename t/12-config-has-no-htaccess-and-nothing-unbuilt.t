@@ -6,7 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionCreateLimit     => '10/1m',
     DjSessionLoginURL        => '/login',
     DjSessionForward         => 'Summary',
     DjSessionForwardKey      => '/x',
@@ -29,6 +28,7 @@ my %server_only = (
     DjSessionMaxSize        => '1k',
     DjSessionSweep          => '1m',
     DjSessionMaxPerUser     => '3',
+    DjSessionCreateLimit    => '10/1m',
 );
 for my $name (sort keys %server_only) {
     refused("E26: $name does not stand in a location",

@@ -44,6 +44,8 @@ is $nobody->get('/cgi/act')->status, 200, 'A01: who has no cookie is served';
 $s->mend_store;
 is $b->data->{n}, 1, 'INV5: it is back at once, unchanged';
 is $b->get('/cgi/act')->env->{DJSESSION_USER}, 'ada', 'INV5: nobody lost out';
+ok $s->wait_until(sub { $b->data; $s->log =~ /DJS102/ }, 5),
+    'J14: after a second it is over';
 my @lines = grep { /$trouble/ } split /\n/, $s->log;
 cmp_ok scalar(@lines), '>=', 1, 'J14: the log tells of the outage';
 cmp_ok scalar(@lines), '<=', 3 * ($s->workers + 1),

@@ -66,6 +66,8 @@ my $v = $s->browser;
 is $v->act(u => { set => { n => 2 } })->status, 200, 'I07: and serves at once';
 is $v->data->{n}, 2, 'I07: a new session';
 cmp_ok time - $t, '<', 1, 'I07: no hole of five seconds';
+ok $s->wait_until(sub { $v->data; $s->log =~ /DJS102/ }, 20),
+    'I06: and it is over after a while without failure';
 my @lines = grep { /$trouble/ } split /\n/, $s->log;
 cmp_ok scalar(@lines), '>=', 1, 'I06: the log tells of the outages';
 cmp_ok scalar(@lines), '<=', 6 * ($s->workers + 1), 'I06: not at each request';

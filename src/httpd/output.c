@@ -7,6 +7,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <util_filter.h>
+#include "base/clock.h"
 #include "httpd/headers.h"
 #include "httpd/output.h"
 #include "httpd/scrub.h"
@@ -14,7 +15,7 @@
 
 APLOG_USE_MODULE(djsession);
 
-#define RETRY_AFTER "5" /* seconds, sent with a 503 */
+#define RETRY_AFTER 5 /* seconds, sent with a 503 */
 
 /* A child warns of the first update that nobody may ask for; a site that is set
  * up wrong would fill its log. */
@@ -25,9 +26,9 @@ static ap_filter_rec_t *trailer_filter;
 
 /* ------------------------------------------------------------- updates */
 
-static int refuse_unavailable(djs_request_t *ctx)
+static int refuse_unavailable(djs_request_t *ctx, int seconds)
 {
-    ctx->later = 1;
+    ctx->later = seconds;
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
@@ -44,7 +45,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
                       "DJS204: a program wants to change the session of a"
                       " plain HTTP request, which DjSessionHTTPSOnly forbids:"
                       " send its users to https");
-        return refuse_unavailable(ctx);
+        return refuse_unavailable(ctx, RETRY_AFTER);
     }
     rv = djs_json_text(&user_key, djs_bytes(policy->user_key), r->pool);
     if (rv == APR_SUCCESS) {
@@ -64,7 +65,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                   "DJS206: a change to a session that can not be read now was"
                   " refused; the client got 503");
-    return refuse_unavailable(ctx);
+    return refuse_unavailable(ctx, RETRY_AFTER);
 }
 
 /* What the response in `from` asks for, applied for `r` if it may ask. */
@@ -101,6 +102,53 @@ static int take_update(request_rec *from, request_rec *r)
     return apply_update(r, ctx, policy, update);
 }
 
+/* -------------------------------------------------------------- births */
+
+/* Nonzero when a save would begin a session out of nothing. What replaces a
+ * live session adds none to the store. */
+static int is_birth(const djs_session_t *s)
+{
+    return s->state == DJS_STATE_NONE && (s->changes->nelts > 0 || !s->flushed);
+}
+
+static djs_spender_t client_of(const djs_request_t *ctx)
+{
+    const apr_sockaddr_t *from = ctx->top->useragent_addr;
+
+    return djs_budget_client(ctx->host->budget, from->ipaddr_ptr,
+                             (apr_size_t)from->ipaddr_len);
+}
+
+/* Takes what DjSessionCreateLimit asks for a birth. 0 when the client may have
+ * one, otherwise in how many seconds. */
+static int wait_for_birth(request_rec *r, djs_request_t *ctx)
+{
+    djs_denied_t denied;
+    int seconds;
+
+    if (ctx->host->budget == NULL ||
+        djs_budget_take(&denied, ctx->host->budget, client_of(ctx),
+                        djs_clock_steady())) {
+        return 0;
+    }
+    seconds = (int)apr_time_sec(denied.wait + apr_time_from_sec(1) - 1);
+    if (denied.tell) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS218: %s has begun as many sessions as"
+                      " DjSessionCreateLimit allows; the next one in %d s",
+                      ctx->top->useragent_ip, seconds);
+    }
+    return seconds;
+}
+
+static void give_back(djs_request_t *ctx)
+{
+    if (ctx->host->budget != NULL) {
+        djs_budget_give_back(ctx->host->budget, client_of(ctx),
+                             djs_clock_steady());
+    }
+}
+
 /* ---------------------------------------------------------------- save */
 
 static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
@@ -111,15 +159,18 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
     ctx->denied = 1;
     /* In an outage DJS101 has told of it. */
     ap_log_rerror(
-        APLOG_MARK, ctx->host->back->down_since ? APLOG_INFO : APLOG_ERR, 0, r,
-        "DJS209: session %s was not saved: %s",
+        APLOG_MARK,
+        djs_health_is_down(&ctx->host->back->health[DJS_HEALTH_STORE])
+            ? APLOG_INFO
+            : APLOG_ERR,
+        0, r, "DJS209: session %s was not saved: %s",
         ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag : "(new)",
         rv == DJS_ETOOBIG ? "its data would be more than DjSessionMaxSize"
                           : djs_status_text(rv, text, sizeof text));
     if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return refuse_unavailable(ctx);
+    return refuse_unavailable(ctx, RETRY_AFTER);
 }
 
 /* Nonzero when no program wanted anything: a renewal may fail in silence, the
@@ -209,13 +260,23 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 {
     djs_saved_t saved;
     int unasked = nothing_asked(&ctx->session);
+    int birth = is_birth(&ctx->session), wait;
     apr_status_t rv;
 
     if (!djs_request_due(ctx, policy) ||
         (unasked && djs_request_refused(ctx, policy))) {
         return OK;
     }
+    wait = birth ? wait_for_birth(r, ctx) : 0;
+    if (wait > 0) {
+        ctx->committed = 1;
+        ctx->denied = !unasked;
+        return unasked ? OK : refuse_unavailable(ctx, wait);
+    }
     rv = djs_request_save(&saved, ctx, policy);
+    if (birth && (rv != APR_SUCCESS || saved.did != DJS_DID_CREATE)) {
+        give_back(ctx);
+    }
     if (rv != APR_SUCCESS) {
         return unasked && (ctx->live || policy->on_error == DJS_ERROR_ANONYMOUS)
                    ? OK
@@ -264,7 +325,8 @@ static int before_first_byte(request_rec *r)
         return status;
     }
     if (ctx != NULL && ctx->later && r->status == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       apr_ltoa(r->pool, ctx->later));
     }
     drop_theirs(r, ctx, policy);
     if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {

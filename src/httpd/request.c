@@ -21,52 +21,53 @@ static int is_answer(apr_status_t rv)
 /* Of two tiers the first may fail, and no request does. */
 static void note_front(request_rec *r, djs_back_t *back)
 {
+    djs_health_t *health = &back->health[DJS_HEALTH_FRONT];
+    apr_interval_time_t lasted = 0;
     int ailing = djs_store_ailing(back->store) & DJS_AILING_FRONT;
+    djs_health_e what =
+        ailing ? djs_health_failed(health, djs_clock_steady())
+               : djs_health_good(health, &lasted, djs_clock_steady());
 
-    if (ailing && apr_atomic_cas32(&back->front_down, 1, 0) == 0) {
-        back->front_down_since = apr_time_now();
+    if (what == DJS_HEALTH_BEGAN) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "DJS106: memcached of %s is in trouble; requests go on"
                       " with the DBM files alone",
                       djs_store_name(back->store));
     }
-    else if (!ailing && back->front_down &&
-             apr_atomic_cas32(&back->front_down, 0, 1) == 1) {
-        ap_log_rerror(
-            APLOG_MARK, APLOG_NOTICE, 0, r,
-            "DJS107: memcached of %s answers again after"
-            " %" APR_TIME_T_FMT " ms",
-            djs_store_name(back->store),
-            apr_time_as_msec(apr_time_now() - back->front_down_since));
+    else if (what == DJS_HEALTH_ENDED) {
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                      "DJS107: memcached of %s answers again after"
+                      " %" APR_TIME_T_FMT " ms",
+                      djs_store_name(back->store), apr_time_as_msec(lasted));
     }
 }
 
 void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
 {
-    apr_int64_t since = 0;
+    djs_health_t *health = &back->health[DJS_HEALTH_STORE];
+    djs_health_e what = DJS_HEALTH_AS_BEFORE;
+    apr_interval_time_t lasted = 0;
     char text[160];
 
     note_front(r, back);
     if (!is_answer(rv)) {
-        if (atomic_compare_exchange_strong(&back->down_since, &since,
-                                           apr_time_now())) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          "DJS101: %s is in trouble: %s; requests are answered"
-                          " as DjSessionOnStoreError says",
-                          djs_store_name(back->store),
-                          djs_status_text(rv, text, sizeof text));
-        }
-        return;
+        what = djs_health_failed(health, djs_clock_steady());
     }
-    if (djs_store_ailing(back->store) & DJS_AILING_BACK) {
-        return; /* what memcached had is served; that is not all */
+    else if (!(djs_store_ailing(back->store) & DJS_AILING_BACK)) {
+        /* otherwise what memcached had is served; that is not all */
+        what = djs_health_good(health, &lasted, djs_clock_steady());
     }
-    since = atomic_load_explicit(&back->down_since, memory_order_relaxed);
-    if (since && atomic_compare_exchange_strong(&back->down_since, &since, 0)) {
+    if (what == DJS_HEALTH_BEGAN) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "DJS101: %s is in trouble: %s; requests are answered as"
+                      " DjSessionOnStoreError says",
+                      djs_store_name(back->store),
+                      djs_status_text(rv, text, sizeof text));
+    }
+    else if (what == DJS_HEALTH_ENDED) {
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                       "DJS102: %s answers again after %" APR_TIME_T_FMT " ms",
-                      djs_store_name(back->store),
-                      apr_time_as_msec(apr_time_now() - since));
+                      djs_store_name(back->store), apr_time_as_msec(lasted));
     }
 }
 

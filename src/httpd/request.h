@@ -23,7 +23,7 @@ typedef struct {
     int refused; /* HTTPSOnly and not TLS: no session here */
     int denied;  /* answered 503 already: its error page may pass */
     int depends; /* what the client gets may depend on the session */
-    int later;   /* a 503 of ours says when to come back */
+    int later;   /* seconds: a 503 of ours says when to come back */
     int failure; /* an error to answer with, found before there was a filter */
     int committed;             /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
@@ -57,8 +57,8 @@ int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy);
 /* Nonzero when djs_request_save would have something to do. */
 int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy);
 
-/* Logs that a host's store is in trouble, once an outage, and that the outage
- * is over, with its length. */
+/* Logs that a host's store is in trouble, once an outage for all children, and
+ * that the outage is over, with its length. */
 void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv);
 
 #endif

@@ -16,6 +16,7 @@
 #include "httpd/check.h"
 #include "httpd/report.h"
 #include "httpd/server.h"
+#include "httpd/shared.h"
 #include "httpd/sweep.h"
 #include "session/rows.h"
 
@@ -301,6 +302,9 @@ int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                          "DJS002: %s", wrong);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+    if (djs_shared_make(main_server, state.backs, pconf) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     return djs_sweep_register(pconf, main_server);
 }

@@ -5,23 +5,28 @@
 #ifndef DJS_HTTPD_SERVER_H
 #define DJS_HTTPD_SERVER_H
 
-#include <stdatomic.h>
 #include <httpd.h>
 #include <http_config.h>
+#include "base/health.h"
 #include "session/commit.h"
 #include "session/policy.h"
 
 extern module AP_MODULE_DECLARE_DATA djsession_module;
 
-/* A store as hosts share it, with what this process knows of its health. */
+/* What of a store may be in trouble by itself. */
+enum {
+    DJS_HEALTH_STORE, /* the store as a whole */
+    DJS_HEALTH_FRONT, /* memcached in front of DBM files */
+    DJS_HEALTH_ITEMS  /* how many there are */
+};
+
+/* A store as hosts share it. */
 typedef struct {
     djs_store_t *store;
     const char *name;                /* SPEC and options, for finding it */
     apr_interval_time_t sweep_every; /* the shortest that any host asks for */
     volatile apr_uint32_t opened;    /* in this process */
-    _Atomic apr_int64_t down_since;  /* of an outage that is logged; 0: none */
-    volatile apr_uint32_t front_down; /* the same for the first of two tiers */
-    apr_time_t front_down_since;
+    djs_health_t *health; /* DJS_HEALTH_ITEMS, shared by all children */
     server_rec *s;
 } djs_back_t;
 
@@ -34,6 +39,7 @@ typedef struct {
     const char *proxy_header; /* NULL: no proxy is believed */
     const char *proxy_value;
     apr_array_header_t *trusted; /* of apr_ipsubnet_t * */
+    djs_budget_t *budget;        /* shared by all children; NULL: no limit */
 } djs_host_t;
 
 /* The four functions of httpd's module record: a djs_host_t for each server,

@@ -9,6 +9,7 @@
 #define DJS_SESSION_POLICY_H
 
 #include <apr.h>
+#include "session/budget.h"
 #include "session/expiry.h"
 
 #define DJS_UNSET APR_INT64_MIN
@@ -81,6 +82,7 @@ typedef struct {
     apr_int64_t max_size;
     apr_int64_t max_per_user; /* 0: Off */
     apr_int64_t sweep;
+    const djs_limit_t *create_limit; /* a count of 0: Off */
 } djs_settings_t;
 
 #endif

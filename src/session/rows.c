@@ -298,6 +298,34 @@ static const char *read_pair(const djs_row_t *row, void *field, int argc,
     return read_list(row, field, argc, argv, p);
 }
 
+static const char *read_rate(const djs_row_t *row, void *field, int argc,
+                             const char *const *argv, apr_pool_t *p)
+{
+    djs_limit_t *limit = apr_pcalloc(p, sizeof *limit);
+    const char *slash = strchr(argv[0], '/');
+    const char *c;
+    int ok = slash != NULL && slash != argv[0] && slash - argv[0] <= 7;
+
+    (void)row;
+    (void)argc;
+    for (c = argv[0]; ok && c < slash; c++) {
+        ok = apr_isdigit(*c);
+        limit->count = 10 * limit->count + (*c - '0');
+    }
+    if (apr_cstr_casecmp(argv[0], "Off") != 0 &&
+        (!ok || limit->count < 1 || limit->count > 1000000 ||
+         djs_units_duration(&limit->time, slash + 1) != APR_SUCCESS ||
+         limit->time < SECONDS(1) || limit->time > DAYS(1))) {
+        return apr_psprintf(p,
+                            "\"%s\" is neither Off nor N/DURATION: a number"
+                            " from 1 to 1000000 and a duration from 1s to 1d"
+                            " (write 10/1h)",
+                            argv[0]);
+    }
+    *(const djs_limit_t **)field = limit;
+    return NULL;
+}
+
 static const char *read_percent(djs_renew_t *renew, const char *text,
                                 apr_size_t len)
 {
@@ -462,6 +490,7 @@ static const djs_row_kind_t kind_renewal = { read_renewal, djs_write_renewal, 0,
                                              1, 1 };
 static const djs_row_kind_t kind_export = { read_export, djs_write_export, 0, 1,
                                             2 };
+static const djs_row_kind_t kind_rate = { read_rate, djs_write_rate, 0, 1, 1 };
 
 #define ROW(name, syntax, where, kind, type, field, min, max, names, preset,   \
             help)                                                              \

@@ -95,6 +95,19 @@ void djs_write_count(const djs_row_t *row, const void *field,
          n == 0 ? "Off" : apr_psprintf(lines->pool, "%" APR_INT64_T_FMT, n));
 }
 
+void djs_write_rate(const djs_row_t *row, const void *field,
+                    apr_array_header_t *lines)
+{
+    const djs_limit_t *limit = *(const djs_limit_t *const *)field;
+
+    (void)row;
+    push(lines, limit->count == 0
+                    ? "Off"
+                    : apr_psprintf(lines->pool, "%" APR_INT64_T_FMT "/%s",
+                                   (apr_int64_t)limit->count,
+                                   djs_write_time(limit->time, lines->pool)));
+}
+
 void djs_write_size(const djs_row_t *row, const void *field,
                     apr_array_header_t *lines)
 {

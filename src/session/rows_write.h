@@ -14,6 +14,8 @@ void djs_write_limit(const djs_row_t *row, const void *field,
                      apr_array_header_t *lines);
 void djs_write_count(const djs_row_t *row, const void *field,
                      apr_array_header_t *lines);
+void djs_write_rate(const djs_row_t *row, const void *field,
+                    apr_array_header_t *lines);
 void djs_write_size(const djs_row_t *row, const void *field,
                     apr_array_header_t *lines);
 void djs_write_text(const djs_row_t *row, const void *field,

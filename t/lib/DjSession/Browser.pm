@@ -9,7 +9,8 @@ use DjSession::Response;
 use constant TIMEOUT => 20;
 
 # server: a DjSession::Server; tls: speak TLS; host: value of the Host header;
-# jar: cookies to begin with; name: of the session cookie.
+# jar: cookies to begin with; name: of the session cookie; from: the address
+# that it comes from.
 sub new ($class, $server, %o) {
     return bless {
         server => $server,
@@ -17,6 +18,7 @@ sub new ($class, $server, %o) {
         port   => $o{port} // ($o{tls} ? $server->tlsport : $server->port),
         host   => $o{host} // 'localhost',
         name   => $o{name} // 'sessionid',
+        from   => $o{from} // '127.0.0.1',
         jar    => { %{ $o{jar} // {} } },
         },
         $class;
@@ -29,7 +31,7 @@ sub session_key ($self) { return $self->{jar}{ $self->{name} } }
 sub other ($self, $key = undef, %o) {
     my $b = ref($self)->new(
         $self->{server}, tls => $self->{tls}, host => $self->{host},
-        port => $self->{port}, name => $self->{name}, %o
+        port => $self->{port}, name => $self->{name}, from => $self->{from}, %o
     );
     $b->{jar}{ $b->{name} } = $key if defined $key;
     return $b;
@@ -124,7 +126,8 @@ sub open_connection ($self, $keep = 0) {
 }
 
 sub connect_once ($self) {
-    my %to = (PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+    my %to = (PeerAddr => '127.0.0.1', PeerPort => $self->{port},
+        LocalAddr => $self->{from});
     return IO::Socket::INET->new(%to, Timeout => TIMEOUT)
         unless $self->{tls};
     require IO::Socket::SSL;
