@@ -14,8 +14,6 @@
 
 APLOG_USE_MODULE(djsession);
 
-#define RETRY_AFTER "5" /* seconds, sent with a 503 */
-
 /* A child warns of the first update that nobody may ask for; a site that is set
  * up wrong would fill its log. */
 static volatile apr_uint32_t told_ignored;
@@ -249,6 +247,16 @@ static void drop_theirs(request_rec *r, const djs_request_t *ctx,
     }
 }
 
+/* Only a session that has ended is worth it: not one that could not be ended.
+ */
+static void clear_site_data(request_rec *r, const djs_request_t *ctx)
+{
+    if (ctx->clear) {
+        apr_table_setn(r->err_headers_out, "Clear-Site-Data",
+                       "\"cache\", \"cookies\", \"storage\"");
+    }
+}
+
 /* Everything that must happen before the first byte leaves. */
 static int before_first_byte(request_rec *r)
 {
@@ -264,11 +272,14 @@ static int before_first_byte(request_rec *r)
         return status;
     }
     if (ctx != NULL && ctx->later && r->status == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+        apr_table_setn(r->err_headers_out, "Retry-After", DJS_RETRY_AFTER);
     }
     drop_theirs(r, ctx, policy);
     if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {
         status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
+        if (status == OK) {
+            clear_site_data(r, ctx);
+        }
     }
     if (ctx != NULL) {
         ctx->committed = 1;
@@ -280,8 +291,9 @@ static int before_first_byte(request_rec *r)
         (policy->enabled == DJS_ON && djs_request_depends(policy))) {
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
-         * visitors apart: it would file one's page under "no cookie". */
-        if (policy->hide_cookie == DJS_ON) {
+         * visitors apart: it would file one's page under "no cookie". And what
+         * is guarded has to be asked for: a cached page outlives a logout. */
+        if (policy->hide_cookie == DJS_ON || (ctx != NULL && ctx->guarded)) {
             apr_table_setn(r->subprocess_env, "no-cache", "session");
         }
     }
@@ -374,9 +386,26 @@ void djs_output_insert_error(request_rec *r)
     djs_output_insert(r);
     status = take_update(r, r);
     ctx = djs_request_find(r);
-    if (ctx != NULL && status != OK) {
+    if (ctx == NULL) {
+        return;
+    }
+    if (status != OK) {
         ctx->failure = status;
     }
+    else if (ctx->unsure && r->main == NULL &&
+             r->status == HTTP_INTERNAL_SERVER_ERROR) {
+        ctx->failure = refuse_unavailable(ctx); /* httpd knows only 500 */
+    }
+}
+
+int djs_output_end(request_rec *r)
+{
+    djs_request_t *ctx = djs_request_load(r);
+    int status =
+        apply_update(r, ctx, djs_server_policy(r), "{\"flush\": true}");
+
+    ctx->depends = 1;
+    return status;
 }
 
 int djs_output_redirected(request_rec *r)
