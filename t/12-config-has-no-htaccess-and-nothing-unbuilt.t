@@ -7,7 +7,6 @@ use DjSession::Test;
 
 my %unbuilt = (
     DjSessionCreateLimit     => '10/1m',
-    DjSessionLoginURL        => '/login',
     DjSessionForward         => 'Summary',
     DjSessionForwardKey      => '/x',
     DjSessionModSession      => 'On',
@@ -16,8 +15,6 @@ for my $name (sort keys %unbuilt) {
     refused("E26: $name is not accepted yet", qr/Invalid command '$name'/,
         conf => "$name $unbuilt{$name}\n");
 }
-refused('E26: Require djsession is not accepted yet', qr/provider/i,
-    conf => "<Location />\nRequire djsession\n</Location>\n");
 
 my %server_only = (
     DjSessionStore          => 'dbm:@STATE@/other',
@@ -62,6 +59,7 @@ my %anywhere = (
     DjSessionCacheControl         => 'Off',
     DjSessionUserKey              => 'uid',
     DjSessionPreset               => 'django',
+    DjSessionLoginURL             => '/login',
 );
 my $s = server(
     conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }
