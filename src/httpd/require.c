@@ -19,7 +19,7 @@
 
 APLOG_USE_MODULE(djsession);
 
-#define MATCH_MOST   8192 /* bytes of a string that =~ is tried on */
+#define MATCH_MOST   4096 /* bytes of a string that =~ is tried on */
 #define CLOCKS_APART APR_USEC_PER_SEC /* of two hosts with one store */
 
 /* Words of djsession-user. */
