@@ -133,7 +133,7 @@ static int judge(request_rec *r)
 
     if (r->method_number != M_POST &&
         (r->method_number != M_GET || r->header_only)) {
-        r->allowed |= (AP_METHOD_BIT << M_GET) | (AP_METHOD_BIT << M_POST);
+        ap_allow_methods(r, REPLACE_ALLOW, "GET", "POST", NULL);
         return HTTP_METHOD_NOT_ALLOWED;
     }
     if (from_here == 0 ||
