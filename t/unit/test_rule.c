@@ -51,18 +51,24 @@ static int order(const char *a, const char *b)
     return result < 0 ? -1 : result > 0;
 }
 
+/* Compares all numbers of two rows. */
+static void compare_rows(size_t i, size_t j)
+{
+    for (int k = 0; k < 36; k++) {
+        const char *a = ladder[i][k / 6], *b = ladder[j][k % 6];
+
+        if (a && b && order(a, b) != (i < j ? -1 : i > j)) {
+            fail_msg("H10: %s against %s", a, b);
+        }
+    }
+}
+
 static void numbers_are_exact(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(ladder); i++) {
         for (size_t j = 0; j < COUNT(ladder); j++) {
-            for (int k = 0; k < 36; k++) {
-                const char *a = ladder[i][k / 6], *b = ladder[j][k % 6];
-
-                if (a && b && order(a, b) != (i < j ? -1 : i > j)) {
-                    fail_msg("H10: %s against %s", a, b);
-                }
-            }
+            compare_rows(i, j);
         }
     }
 }
