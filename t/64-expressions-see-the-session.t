@@ -5,7 +5,7 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Test;
 
-my $s = server(loglevel => 'info', base => "DjSession On\n"
+my $s = server(clock => 1, loglevel => 'info', base => "DjSession On\n"
     . "DjSessionBackendUpdates On\n", modules => ['cache', 'cache_socache'],
     conf => <<'END');
 LogFormat "%U state=%{djsession-state}n user=%{djsession-user}n tag=%{djsession-tag}n." notes
@@ -57,6 +57,10 @@ RewriteRule ^ /index.html?pro [PT]
   DjSessionHTTPSOnly On
   DjSessionEnv Data
   Header set X-Plan "expr=[%{DJSESSION:plan}]"
+</Location>
+<Location /cgi/act/old>
+  DjSessionAbsoluteTimeout 1m
+  DjSessionEnv Summary
 </Location>
 <Location /cgi/act/anonymous>
   DjSessionOnStoreError Anonymous
@@ -117,6 +121,11 @@ is scalar($r->cookies('sessionid')), 0, 'and no other';
 $r = $b->get('/cgi/act/tls', cookie => "sessionid=$key");
 is $r->env->{DJSESSION_STATE}, 'none', 'nor past DjSessionHTTPSOnly';
 is $r->header('X-Plan'), '[]', 'where expressions see nothing';
+
+$s->shift_clock(65);
+is $b->other($key)->get('/cgi/act/old')->env->{DJSESSION_STATE}, 'none',
+    'nor past a DjSessionAbsoluteTimeout of the location';
+$s->shift_clock(0);
 
 # --- changes ----------------------------------------------------------------------
 $r = $b->other($key)->act(at => '/cgi/act', u => { set => { plan => 'free' } },

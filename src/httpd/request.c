@@ -292,7 +292,10 @@ static int looked_too_early(const request_rec *r, const djs_request_t *ctx)
 
     return ctx->tentative && !ctx->committed && policy->enabled == DJS_ON &&
            (strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0 ||
-            policy->https_only != ctx->policy->https_only);
+            policy->https_only != ctx->policy->https_only ||
+            policy->absolute != ctx->policy->absolute ||
+            policy->rotate_grace != ctx->policy->rotate_grace ||
+            policy->replay != ctx->policy->replay);
 }
 
 /* A look-up that takes the place of the first one. */

@@ -50,8 +50,8 @@ int djs_request_is_plain(request_rec *r, const djs_policy_t *policy);
 djs_request_t *djs_request_load(request_rec *r);
 
 /* The same for an expression, which may be evaluated before httpd knows the
- * location: if that turns out to have another cookie or HTTPSOnly, it is looked
- * up anew for whoever asks next. */
+ * location: if that turns out to look up otherwise (another cookie, HTTPSOnly,
+ * another DjSessionAbsoluteTimeout), it is done anew for whoever asks next. */
 djs_request_t *djs_request_load_early(request_rec *r);
 
 /* The same if somebody asked before, otherwise NULL. */
