@@ -5,8 +5,7 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Test;
 
-my $s = server(clock => 1, loglevel => 'info', base => "DjSession On\n"
-    . "DjSessionBackendUpdates On\n", modules => ['cache', 'cache_socache'],
+my $s = server(clock => 1, loglevel => 'info', base => "DjSession On\n",
     conf => <<'END');
 LogFormat "%U state=%{djsession-state}n user=%{djsession-user}n tag=%{djsession-tag}n." notes
 CustomLog @DIR@/logs/notes notes
@@ -42,6 +41,9 @@ RewriteCond expr "%{REQUEST_URI} == '/route' && %{DJSESSION:plan} == 'pro'"
 RewriteRule ^ /index.html?pro [PT]
 <Location /all/>
   Header set X-All "expr=[%{DJSESSION:s}|%{DJSESSION:i}|%{DJSESSION:f}|%{DJSESSION:t}|%{DJSESSION:z}|%{DJSESSION:a}|%{DJSESSION:o}|%{DJSESSION:u}|%{DJSESSION:c}|%{DJSESSION:gone}|%{DJSESSION:a b}]"
+</Location>
+<Location /cgi/>
+  DjSessionBackendUpdates On
 </Location>
 <Location /cgi/act/off>
   DjSession Off

@@ -47,9 +47,12 @@ END
         "quick handler $quick: the cache works: an open page comes out of it";
     for my $at (qw(show hide)) {
         for my $round (1 .. 3) {
-            is $b->get("/$at/x")->status, 200, "F05: $at: a user is served";
-            is $nobody->get("/$at/x")->status, 401, "F05: $at: others are not";
-            is $nobody->get("/$at/x", @html)->status, 302, "F05: $at: nor a browser";
+            my @r = ($b->get("/$at/x"), $nobody->get("/$at/x"),
+                $nobody->get("/$at/x", @html));
+            is $r[0]->status, 200, "F05: $at: a user is served";
+            is $r[1]->status, 401, "F05: $at: others are not";
+            is $r[2]->status, 302, "F05: $at: nor a browser";
+            is scalar(grep { $_->varies } @r), 3, "F05: $at: with Vary: Cookie";
         }
         ok !defined $b->get("/$at/x")->header('Age'), "F05: $at: nothing is kept";
     }
