@@ -208,14 +208,14 @@ for my $payload (grep { length } @payloads) {
 }
 cmp_ok $redirected, '>', 100, 'M12: the login page was asked for often enough';
 
-# Last of all: the session is read, and then it can not be ended.
+# Last of all: a session that can be read and not be ended.
 $b = visitor();
-unlink $s->storedir . '/lock' or die "unlink: $!";
+chmod 0400, grep { !/lock/ } glob $s->storedir . '/*';
 $r = $b->post('/logout', [next => '/x', clear => 1]);
 is $r->status, 503, 'INV8: a record that can not be removed: 503';
 is $r->header($_), undef, "INV8: and no $_"
     for qw(Location Clear-Site-Data Set-Cookie);
-like $s->log, qr/DJS209/, 'INV8: found out by the save';
+ok $s->log =~ /DJS209/, 'INV8: found out by the save';
 
 $s->expects(qr/DJS306/, qr/DJS101/);
 $s->allows(qr/DJS20[469]/, qr/\[(?:core|authz_core|proxy):\w+\]/);
