@@ -31,8 +31,16 @@ my $rules = join '', map { "Require djsession-key n == no$_\n" } 1 .. 1000;
 my $conf = '';
 $conf .= "<Location /typed/$_>\nRequire djsession-key $typed[$_][0]\n"
     . "</Location>\n" for 0 .. $#typed;
-my $s = server(modules => ['authz_user'], clock => 1, loglevel => 'info', conf => $conf . <<"END");
-AliasMatch ^/(?:typed|thousand|hard|nothard|limit|except|age|slow)/ \@DIR\@/htdocs/index.html
+my $alias = <<'END';
+<AuthzProviderAlias djsession-key one "n == 1">
+</AuthzProviderAlias>
+END
+my $s = server(modules => ['authz_user'], global => $alias,
+    clock => 1, loglevel => 'info', conf => $conf . <<"END");
+<Location /alias>
+  Require one
+</Location>
+AliasMatch ^/(?:alias|typed|thousand|hard|nothard|limit|except|age|slow)/ \@DIR\@/htdocs/index.html
 <Location /thousand>
 $rules
 Require djsession-key n == yes
@@ -89,6 +97,10 @@ for my $i (0 .. $#typed) {
         is "@odd", '', "H10 P04: $line " . ($yes ? 'holds' : 'does not');
     }
 }
+holds('1.0');
+is $b->get('/alias/')->status, 200, 'H10: a rule under a name of its own holds';
+holds('"1"');
+is $b->get('/alias/')->status, 403, 'H10: or does not';
 $b->act(u => { remove => ['n'] });
 is join(' ', map { $b->get("/typed/$_/")->status } 0 .. $#typed),
     join(' ', (403) x @typed), 'H10: a key that is not there answers nothing';
