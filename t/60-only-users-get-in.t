@@ -5,7 +5,8 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Test;
 
-my $s = server(modules => [qw(authz_user auth_basic authn_file)],
+my $s = server(modules => [qw(authz_user auth_basic authn_file request session
+    session_cookie auth_form)],
     loglevel => 'info', conf => <<'END');
 <LocationMatch "^/cgi/act/(?:in|api|valid)(?:/|$)">
   AuthType DjSession
@@ -53,6 +54,17 @@ my $s = server(modules => [qw(authz_user auth_basic authn_file)],
   AuthType Basic
   AuthName x
   AuthUserFile @DIR@/users
+  Require valid-user
+  Require djsession-user *
+</Location>
+<Location /cgi/act/form>
+  AuthType Form
+  AuthName x
+  AuthFormProvider file
+  AuthUserFile @DIR@/users
+  AuthFormLoginRequiredLocation "/form?"
+  Session On
+  SessionCookieName form path=/
   Require valid-user
   Require djsession-user *
 </Location>
@@ -175,6 +187,10 @@ $r = $nobody->get('/cgi/act/both', headers => ['Authorization: Basic '
 is $r->status, 200, 'E20: and lets in who knows the password';
 is $r->env->{REMOTE_USER}, 'bob', 'E20: under the name given there';
 ok $r->varies, 'E20: Vary: Cookie all the same';
+
+is $ada->get('/cgi/act/form')->status, 200, 'E20: beside AuthType Form, too';
+$r = $nobody->get('/cgi/act/form');
+is $r->header('Location'), '/form?', 'E20: which else asks in its own way';
 
 # --- the administrator's mistakes ---------------------------------------------
 is $ada->get('/cgi/act/off')->status, 500, 'DjSession Off: nobody gets in';
