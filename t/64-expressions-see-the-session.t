@@ -5,8 +5,8 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Test;
 
-my $s = server(clock => 1, loglevel => 'info', base => "DjSession On\n",
-    conf => <<'END');
+my $s = server(clock => 1, loglevel => 'info', base => "DjSession On\n"
+    . "DjSessionRenew EveryRequest\n", conf => <<'END');
 LogFormat "%U state=%{djsession-state}n user=%{djsession-user}n tag=%{djsession-tag}n." notes
 CustomLog @DIR@/logs/notes notes
 AliasMatch ^/(?:if|header|always|error|require|setenv|fn|all|none)/ @DIR@/htdocs/index.html
@@ -44,6 +44,9 @@ RewriteRule ^ /index.html?pro [PT]
 </Location>
 <Location /cgi/>
   DjSessionBackendUpdates On
+</Location>
+<Location /none/>
+  DjSession Off
 </Location>
 <Location /cgi/act/off>
   DjSession Off
@@ -108,6 +111,9 @@ is $v->get('/all/x')->header('X-All'),
     'H10: text of every kind of value';
 my $r = $v->get('/cgi/act/off');
 is $r->header('X-Plan'), '[]', 'DjSession Off: nothing';
+is scalar($v->get('/none/x')->cookies), 0,
+    'and an early look renews nothing there';
+is scalar($v->get('/all/x')->cookies), 1, 'as it is where it is On';
 
 # --- early, and elsewhere -------------------------------------------------------
 my $key = $b->session_key;

@@ -202,14 +202,15 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
     }
 }
 
-/* Saves what there is to save. OK, or an HTTP error. */
+/* Saves what there is to save; a session that only expressions have looked at
+ * is not in use here. OK, or an HTTP error. */
 static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 {
     djs_saved_t saved;
     int unasked = nothing_asked(&ctx->session);
     apr_status_t rv;
 
-    if (!djs_request_due(ctx, policy) ||
+    if (ctx->tentative || !djs_request_due(ctx, policy) ||
         (unasked && djs_request_refused(ctx, policy))) {
         return OK;
     }
@@ -247,8 +248,7 @@ static void drop_theirs(request_rec *r, const djs_request_t *ctx,
     }
 }
 
-/* Only a session that has ended is worth it: not one that could not be ended.
- */
+/* Only for a session that has ended, not for one that could not be ended. */
 static void clear_site_data(request_rec *r, const djs_request_t *ctx)
 {
     if (ctx->clear) {
