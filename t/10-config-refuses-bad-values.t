@@ -43,6 +43,10 @@ my @rows = (
     [DjSessionPreset               => qr/django.*strict.*aal1.*aal2.*aal3/s,
         'none', 'aal4', 'AAL', '""'],
     [DjSessionUserKey              => qr/./, '""'],
+    [DjSessionLoginURL             => qr/path.*slash.*https/,
+        'login', '//evil.example/', '/\\\\evil.example', '"/a b"',
+        'javascript:alert(1)', 'https:/x', 'https://', 'http:///x',
+        'ftp://host/', '/a#b', "'/a\"b'", '/<a>', "/\xc3\xa9", "\"/a\tb\""],
     [DjSessionNamespace            => qr/./, '""'],
 );
 for my $row (@rows) {
@@ -51,6 +55,31 @@ for my $row (@rows) {
         refused("E26: $directive $value", qr/$directive.*$offer/s,
             base => '', conf => "$directive $value\n");
     }
+}
+
+# What Require is told.
+my $VALUE = qr/KEY.*VALUE/;
+my %require = (
+    'djsession with an argument'   => ['djsession live', qr/no arguments/],
+    'djsession-user without one'   => ['djsession-user', qr/user's id/],
+    'djsession-user with a quote'  => ['djsession-user "a', qr/quotes/],
+    'djsession-age without one'    => ['djsession-age', qr/90s, 30m/],
+    'djsession-age of 0'           => ['djsession-age 0', qr/90s, 30m/],
+    'djsession-age of nonsense'    => ['djsession-age soon', qr/90s, 30m/],
+    'djsession-age of two'         => ['djsession-age 1m 2m', qr/90s, 30m/],
+    'djsession-key alone'          => ['djsession-key', $VALUE],
+    'djsession-key without a value' => ['djsession-key plan', $VALUE],
+    'djsession-key with two'       => ['djsession-key plan == a b', qr/in/],
+    'an order of words'            => ['djsession-key n < x', qr/number/],
+    'an order of strings'          => ['djsession-key n < "1"', qr/number/],
+    'a pattern that is none'       => ['djsession-key k =~ (', qr/regular/],
+    'a value that is no UTF-8'     => ["djsession-key k \xff", qr/UTF-8/],
+    'a quote that does not end'    => ["djsession-key k 'a", qr/quote/],
+);
+for my $why (sort keys %require) {
+    my ($line, $said) = @{ $require{$why} };
+    refused("E26: Require $why", qr/djsession.*$said/s,
+        conf => "<Location /x>\nRequire $line\n</Location>\n");
 }
 
 # The cookie's name and attributes.
@@ -164,6 +193,17 @@ DjSessionBackendUpdates Off
 DjSessionHideCookie Off
 DjSessionCacheControl Off
 DjSessionUserKey uid
+DjSessionLoginURL https://login.example.org:8443/in?a=1
+<Location /x>
+<RequireAll>
+Require djsession
+Require djsession-user * ada "grace hopper"
+Require djsession-key plan in pro "very pro" 1
+Require djsession-key plan =~ ^a(?i)b
+Require djsession-key n 1
+Require not djsession-age 12h
+</RequireAll>
+</Location>
 DjSessionSweep 1m
 END
 started("E26: DjSessionRenew $_", conf => "DjSessionRenew $_\n")

@@ -6,7 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionLoginURL        => '/login',
     DjSessionForward         => 'Summary',
     DjSessionForwardKey      => '/x',
     DjSessionModSession      => 'On',
@@ -15,8 +14,6 @@ for my $name (sort keys %unbuilt) {
     refused("E26: $name is not accepted yet", qr/Invalid command '$name'/,
         conf => "$name $unbuilt{$name}\n");
 }
-refused('E26: Require djsession is not accepted yet', qr/provider/i,
-    conf => "<Location />\nRequire djsession\n</Location>\n");
 
 my %server_only = (
     DjSessionStore          => 'dbm:@STATE@/other',
@@ -62,6 +59,7 @@ my %anywhere = (
     DjSessionCacheControl         => 'Off',
     DjSessionUserKey              => 'uid',
     DjSessionPreset               => 'django',
+    DjSessionLoginURL             => '/login',
 );
 my $s = server(
     conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }

@@ -109,4 +109,9 @@ apr_status_t djs_json_int64(apr_int64_t *out, djs_bytes_t value);
 apr_status_t djs_json_add(djs_bytes_t *out, djs_bytes_t a, djs_bytes_t b,
                           apr_pool_t *p);
 
+/* Compares two normal numbers exactly, as the decimals that their texts say:
+ * `*order` is below, equal to or above 0. DJS_ETYPE: one is no number, NaN,
+ * infinite, or has an exponent of more than 15 digits. Linear. */
+apr_status_t djs_json_compare(int *order, djs_bytes_t a, djs_bytes_t b);
+
 #endif

@@ -24,9 +24,7 @@ static int is_plain(djs_bytes_t text)
     return 1;
 }
 
-/* The value of a session key (normal JSON) as text: strings as they are, all
- * else as JSON; NULL when it is not there or can not be said. */
-static const char *value_of(const djs_session_t *s, const char *key,
+const char *djs_export_text(const djs_session_t *s, const char *key,
                             apr_pool_t *p)
 {
     djs_bytes_t value, text;
@@ -44,6 +42,11 @@ static const char *value_of(const djs_session_t *s, const char *key,
     return text.data;
 }
 
+const char *djs_export_state(djs_state_e state)
+{
+    return states[state];
+}
+
 static void set_seconds(request_rec *r, const char *name, apr_time_t t)
 {
     apr_table_addn(r->subprocess_env, name, apr_off_t_toa(r->pool, t));
@@ -52,7 +55,7 @@ static void set_seconds(request_rec *r, const char *name, apr_time_t t)
 static void export_summary(request_rec *r, const djs_session_t *s,
                            const djs_policy_t *policy)
 {
-    const char *user = value_of(s, policy->user_key, r->pool);
+    const char *user = djs_export_text(s, policy->user_key, r->pool);
 
     if (user != NULL) {
         apr_table_addn(r->subprocess_env, "DJSESSION_USER", user);
@@ -80,7 +83,8 @@ void djs_export_env(request_rec *r, const djs_session_t *s,
     }
     for (i = 0; policy->exports != NULL && i < policy->exports->count; i += 2) {
         const char *name = policy->exports->items[i + 1];
-        const char *value = value_of(s, policy->exports->items[i], r->pool);
+        const char *value =
+            djs_export_text(s, policy->exports->items[i], r->pool);
 
         if (value != NULL) {
             apr_table_setn(r->subprocess_env, name, value);

@@ -4,10 +4,12 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include "httpd/export.h"
+#include "httpd/expr.h"
 #include "httpd/hooks.h"
 #include "httpd/output.h"
 #include "httpd/request.h"
 #include "httpd/scrub.h"
+#include "httpd/view.h"
 
 int djs_hook_post_read_request(request_rec *r)
 {
@@ -15,6 +17,7 @@ int djs_hook_post_read_request(request_rec *r)
         return DECLINED;
     }
     djs_scrub_headers(r);
+    djs_view_error_page(r);
     if (r->prev != NULL && r->main == NULL) {
         int status = djs_output_redirected(r);
 
@@ -30,7 +33,7 @@ static int deny(request_rec *r, djs_request_t *ctx)
         return 0;
     }
     ctx->denied = r->main == NULL;
-    apr_table_setn(r->err_headers_out, "Retry-After", "5");
+    apr_table_setn(r->err_headers_out, "Retry-After", DJS_RETRY_AFTER);
     return 1;
 }
 
@@ -122,6 +125,7 @@ int djs_hook_log_transaction(request_rec *r)
 {
     if (djs_server_in_use()) {
         djs_output_leftovers(r);
+        djs_expr_notes(r);
     }
     return DECLINED;
 }

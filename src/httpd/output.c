@@ -15,8 +15,6 @@
 
 APLOG_USE_MODULE(djsession);
 
-#define RETRY_AFTER 5 /* seconds, sent with a 503 */
-
 /* A child warns of the first update that nobody may ask for; a site that is set
  * up wrong would fill its log. */
 static volatile apr_uint32_t told_ignored;
@@ -45,7 +43,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
                       "DJS204: a program wants to change the session of a"
                       " plain HTTP request, which DjSessionHTTPSOnly forbids:"
                       " send its users to https");
-        return refuse_unavailable(ctx, RETRY_AFTER);
+        return refuse_unavailable(ctx, DJS_RETRY_SECONDS);
     }
     rv = djs_json_text(&user_key, djs_bytes(policy->user_key), r->pool);
     if (rv == APR_SUCCESS) {
@@ -65,7 +63,7 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                   "DJS206: a change to a session that can not be read now was"
                   " refused; the client got 503");
-    return refuse_unavailable(ctx, RETRY_AFTER);
+    return refuse_unavailable(ctx, DJS_RETRY_SECONDS);
 }
 
 /* What the response in `from` asks for, applied for `r` if it may ask. */
@@ -170,7 +168,7 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
     if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return refuse_unavailable(ctx, RETRY_AFTER);
+    return refuse_unavailable(ctx, DJS_RETRY_SECONDS);
 }
 
 /* Nonzero when no program wanted anything: a renewal may fail in silence, the
@@ -255,7 +253,8 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
     }
 }
 
-/* Saves what there is to save. OK, or an HTTP error. */
+/* Saves what there is to save; a session that only expressions have looked at
+ * is not in use here. OK, or an HTTP error. */
 static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 {
     djs_saved_t saved;
@@ -263,7 +262,7 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
     int birth = is_birth(&ctx->session), wait;
     apr_status_t rv;
 
-    if (!djs_request_due(ctx, policy) ||
+    if (ctx->tentative || !djs_request_due(ctx, policy) ||
         (unasked && djs_request_refused(ctx, policy))) {
         return OK;
     }
@@ -310,6 +309,15 @@ static void drop_theirs(request_rec *r, const djs_request_t *ctx,
     }
 }
 
+/* Only for a session that has ended, not for one that could not be ended. */
+static void clear_site_data(request_rec *r, const djs_request_t *ctx)
+{
+    if (ctx->clear) {
+        apr_table_setn(r->err_headers_out, "Clear-Site-Data",
+                       "\"cache\", \"cookies\", \"storage\"");
+    }
+}
+
 /* Everything that must happen before the first byte leaves. */
 static int before_first_byte(request_rec *r)
 {
@@ -331,6 +339,9 @@ static int before_first_byte(request_rec *r)
     drop_theirs(r, ctx, policy);
     if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {
         status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
+        if (status == OK) {
+            clear_site_data(r, ctx);
+        }
     }
     if (ctx != NULL) {
         ctx->committed = 1;
@@ -342,8 +353,9 @@ static int before_first_byte(request_rec *r)
         (policy->enabled == DJS_ON && djs_request_depends(policy))) {
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
-         * visitors apart: it would file one's page under "no cookie". */
-        if (policy->hide_cookie == DJS_ON) {
+         * visitors apart: it would file one's page under "no cookie". And what
+         * is guarded has to be asked for: a cached page outlives a logout. */
+        if (policy->hide_cookie == DJS_ON || (ctx != NULL && ctx->guarded)) {
             apr_table_setn(r->subprocess_env, "no-cache", "session");
         }
     }
@@ -436,9 +448,27 @@ void djs_output_insert_error(request_rec *r)
     djs_output_insert(r);
     status = take_update(r, r);
     ctx = djs_request_find(r);
-    if (ctx != NULL && status != OK) {
+    if (ctx == NULL) {
+        return;
+    }
+    if (status != OK) {
         ctx->failure = status;
     }
+    else if (ctx->unsure && r->main == NULL &&
+             r->status == HTTP_INTERNAL_SERVER_ERROR) {
+        ctx->failure = refuse_unavailable(
+            ctx, DJS_RETRY_SECONDS); /* httpd knows only 500 */
+    }
+}
+
+int djs_output_end(request_rec *r)
+{
+    djs_request_t *ctx = djs_request_load(r);
+    int status =
+        apply_update(r, ctx, djs_server_policy(r), "{\"flush\": true}");
+
+    ctx->depends = 1;
+    return status;
 }
 
 int djs_output_redirected(request_rec *r)

@@ -23,6 +23,10 @@ void djs_output_insert_error(request_rec *r);
  * error to answer with. */
 int djs_output_redirected(request_rec *r);
 
+/* Has the session of `r` end when the response begins, as {"flush": true}
+ * would. OK, or the HTTP error to answer with. */
+int djs_output_end(request_rec *r);
+
 /* Saves a due renewal at once, for a request whose response may never pass our
  * filter; if it does, the cookie goes with it. */
 void djs_output_renew(request_rec *r, djs_request_t *ctx);

@@ -313,22 +313,62 @@ static int looked_elsewhere(request_rec *r, const djs_request_t *ctx)
            strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0;
 }
 
-djs_request_t *djs_request_load(request_rec *r)
+/* Nonzero when only an expression has asked, under other terms than those of
+ * the place where the request is now. */
+static int looked_too_early(const request_rec *r, const djs_request_t *ctx)
+{
+    const djs_policy_t *policy = governing(r);
+
+    return ctx->tentative && !ctx->committed && policy->enabled == DJS_ON &&
+           (strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0 ||
+            policy->https_only != ctx->policy->https_only ||
+            policy->absolute != ctx->policy->absolute ||
+            policy->rotate_grace != ctx->policy->rotate_grace ||
+            policy->replay != ctx->policy->replay);
+}
+
+/* A look-up that takes the place of the first one. */
+static djs_request_t *make_anew(request_rec *r, const djs_request_t *first)
+{
+    djs_request_t *ctx = make(r, top_of(r), first->spent);
+
+    ctx->depends |= first->depends;
+    ctx->denied |= first->denied;
+    ctx->guarded |= first->guarded;
+    ctx->unsure |= first->unsure;
+    return ctx;
+}
+
+djs_request_t *djs_request_load_early(request_rec *r)
 {
     djs_request_t *ctx = djs_request_find(r);
 
     if (ctx == NULL) {
         ctx = make(r, top_of(r), 0);
+        ctx->tentative = 1;
+    }
+    else if (looked_too_early(r, ctx)) {
+        ctx = make_anew(r, ctx);
+        ctx->tentative = 1;
     }
     else if (looked_elsewhere(r, ctx)) {
-        djs_request_t *first = ctx;
-
-        ctx = make(r, top_of(r), first->spent);
-        ctx->depends |= first->depends;
-        ctx->denied |= first->denied;
+        ctx = make_anew(r, ctx);
     }
     if (r != ctx->top) {
         ap_set_module_config(r->request_config, &djsession_module, ctx);
+    }
+    return ctx;
+}
+
+djs_request_t *djs_request_load(request_rec *r)
+{
+    djs_request_t *ctx = djs_request_load_early(r);
+
+    if (ctx->tentative) {
+        /* The policy that counts is that of the first location to ask. */
+        ctx->policy =
+            apr_pmemdup(ctx->top->pool, governing(r), sizeof *ctx->policy);
+        ctx->tentative = 0;
     }
     return ctx;
 }

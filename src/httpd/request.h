@@ -11,6 +11,9 @@
 #include "httpd/server.h"
 #include "session/commit.h"
 
+#define DJS_RETRY_SECONDS 5   /* until a client that got 503 comes back */
+#define DJS_RETRY_AFTER   "5" /* the same, as the header says it */
+
 /* Lives as long as the client's request. */
 typedef struct {
     request_rec *top; /* the request that the client sent */
@@ -19,11 +22,15 @@ typedef struct {
     int live;                   /* a live session was found */
     djs_candidates_t candidates;
     djs_session_t session;
-    int tls;     /* the request came over TLS */
-    int refused; /* HTTPSOnly and not TLS: no session here */
-    int denied;  /* answered 503 already: its error page may pass */
-    int depends; /* what the client gets may depend on the session */
-    int later;   /* seconds: a 503 of ours says when to come back */
+    int tls;       /* the request came over TLS */
+    int refused;   /* HTTPSOnly and not TLS: no session here */
+    int denied;    /* answered 503 already: its error page may pass */
+    int depends;   /* what the client gets may depend on the session */
+    int tentative; /* only an expression has asked so far: see below */
+    int guarded;   /* it decided who may pass: no cache keeps this response */
+    int unsure;    /* access was refused because the store is in trouble */
+    int clear;     /* a logout that asks for Clear-Site-Data */
+    int later;     /* seconds: a 503 of ours says when to come back */
     int failure; /* an error to answer with, found before there was a filter */
     int committed;             /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
@@ -41,6 +48,11 @@ int djs_request_is_plain(request_rec *r, const djs_policy_t *policy);
 
 /* The session of `r`, loaded. Never NULL; the state says what came of it. */
 djs_request_t *djs_request_load(request_rec *r);
+
+/* The same for an expression, which may be evaluated before httpd knows the
+ * location: if that turns out to look up otherwise (another cookie, HTTPSOnly,
+ * another DjSessionAbsoluteTimeout), it is done anew for whoever asks next. */
+djs_request_t *djs_request_load_early(request_rec *r);
 
 /* The same if somebody asked before, otherwise NULL. */
 djs_request_t *djs_request_find(request_rec *r);

@@ -68,6 +68,7 @@ struct djs_policy {
     apr_int64_t hide_cookie;
     apr_int64_t cache_control;
     const char *user_key; /* as normal JSON, with its quotes */
+    const char *login_url;
 };
 
 typedef struct {

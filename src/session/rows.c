@@ -190,6 +190,34 @@ static const char *read_text(const djs_row_t *row, void *field, int argc,
     return NULL;
 }
 
+/* A path of this host, or a whole http or https URL: nothing that a browser
+ * could take for something else. */
+static const char *read_url(const djs_row_t *row, void *field, int argc,
+                            const char *const *argv, apr_pool_t *p)
+{
+    const char *url = argv[0];
+    const char *rest = strstr(url, "://");
+    const char *c;
+    int ok = url[0] == '/' && url[1] != '/';
+
+    if (apr_cstr_casecmpn(url, "http://", 7) == 0 ||
+        apr_cstr_casecmpn(url, "https://", 8) == 0) {
+        ok = apr_isalnum(rest[3]) || rest[3] == '[';
+    }
+    for (c = url; *c != '\0' && ok; c++) {
+        ok = *c > ' ' && *c < 0x7f && strchr("\\\"<>#", *c) == NULL;
+    }
+    if (!ok) {
+        return apr_psprintf(p,
+                            "\"%s\" is neither a path that begins with one"
+                            " slash nor a URL with http:// or https:// and a"
+                            " host (in ASCII, without blanks, quotes, <, >, #"
+                            " and backslashes)",
+                            url);
+    }
+    return read_text(row, field, argc, argv, p);
+}
+
 /* A session key, kept as normal JSON: so requests need not quote it. */
 static const char *read_key(const djs_row_t *row, void *field, int argc,
                             const char *const *argv, apr_pool_t *p)
@@ -478,6 +506,7 @@ static const djs_row_kind_t kind_count = { read_count, djs_write_count, 1, 1,
                                            1 };
 static const djs_row_kind_t kind_size = { read_size, djs_write_size, 1, 1, 1 };
 static const djs_row_kind_t kind_text = { read_text, djs_write_text, 0, 1, 1 };
+static const djs_row_kind_t kind_url = { read_url, djs_write_text, 0, 1, 1 };
 static const djs_row_kind_t kind_key = { read_key, djs_write_key, 0, 1, 1 };
 static const djs_row_kind_t kind_store = { read_store, djs_write_list, 0, 1,
                                            0 };
