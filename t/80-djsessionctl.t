@@ -65,7 +65,7 @@ my $keys = join '|', $ada->session_key, $bob->session_key;
 unlike join('', $out, $shown, $data), qr/$keys/, 'M01: and a key never';
 
 ($status, $out) = ctl('stat', '--store', 'dbm:' . $s->storedir);
-like $out, qr/^sessions +2$/m, 'stat counts, and needs no secret for it';
+like $out, qr/^records +2$/m, 'stat counts, and needs no secret for it';
 ($status, $out) = ctl('check', @whose);
 is "$status $out", "0 2 sessions open, 0 records do not\n", 'check is content';
 

@@ -220,11 +220,20 @@ static apr_status_t dbm_open(void *self, apr_pool_t *pchild)
     return rv == APR_SUCCESS ? rv : djs_pair_status(dbm, rv);
 }
 
-static apr_uint64_t dbm_epoch(void *self, djs_bytes_t name)
+static apr_status_t dbm_epoch(void *self, djs_bytes_t name, djs_bytes_t beside,
+                              djs_call_t call, apr_uint64_t *epoch,
+                              apr_pool_t *p)
 {
     djs_dbm_t *dbm = self;
 
-    return dbm->epochs ? djs_epochs_get(dbm->epochs, name) : 0;
+    (void)beside;
+    (void)call;
+    (void)p;
+    if (!dbm->epochs) {
+        return DJS_ETROUBLE;
+    }
+    *epoch = djs_epochs_get(dbm->epochs, name);
+    return APR_SUCCESS;
 }
 
 static apr_status_t dbm_raise(void *self, djs_bytes_t name, apr_uint64_t to)
@@ -526,5 +535,5 @@ static void dbm_about(void *self, djs_about_t *out)
 const djs_provider_t djs_store_dbm_provider = {
     "dbm",      dbm_create, dbm_prepare, dbm_open, dbm_get,   dbm_put,
     dbm_update, dbm_remove, dbm_sweep,   dbm_each, dbm_about, dbm_epoch,
-    dbm_raise,  NULL,       NULL,        NULL
+    dbm_raise,  NULL,       NULL,        NULL,     0
 };

@@ -7,7 +7,9 @@
 #include <apr_strings.h>
 #include "base/hex.h"
 #include "base/random.h"
+#include "base/clock.h"
 #include "store/memcache_copies.h"
+#include "store/memcache_epoch.h"
 #include "store/memcache_guard.h"
 #include "store/memcache_link.h"
 #include "store/memcache_spec.h"
@@ -204,6 +206,33 @@ static apr_status_t memcache_get_beside(void *self, djs_bytes_t key,
     return rv;
 }
 
+static apr_status_t memcache_epoch(void *self, djs_bytes_t name,
+                                   djs_bytes_t beside, djs_call_t call,
+                                   apr_uint64_t *epoch, apr_pool_t *p)
+{
+    djs_copies_t where = { .self = self };
+    apr_time_t asked = djs_clock_steady();
+    djs_link_t *link;
+    djs_bytes_t val;
+    apr_status_t rv;
+
+    if (beside.len == 0) {
+        return APR_ENOTIMPL; /* the highest anywhere: store.c asks everybody */
+    }
+    djs_copies_place(&where, beside);
+    link = where.owners.link[0];
+    if (link->mc && djs_mcepoch_recall(epoch, link, name)) {
+        return APR_SUCCESS;
+    }
+    rv = memcache_get_beside(self, name, beside, call, &val, p);
+    *epoch = rv == APR_SUCCESS ? djs_store_epoch_of(val) : 0;
+    if (rv == APR_SUCCESS || rv == DJS_EABSENT) {
+        djs_mcepoch_note(link, name, *epoch, asked);
+        return APR_SUCCESS;
+    }
+    return rv;
+}
+
 /* On one server: what is there is changed, or a new record added. */
 static apr_status_t change_on(djs_copies_t *c, djs_update_fn fn, void *baton)
 {
@@ -263,8 +292,9 @@ const djs_provider_t djs_store_memcache_provider = { "memcache",
                                                      NULL,
                                                      NULL,
                                                      memcache_about,
-                                                     NULL,
+                                                     memcache_epoch,
                                                      NULL,
                                                      memcache_get_beside,
                                                      memcache_everywhere,
-                                                     NULL };
+                                                     NULL,
+                                                     DJS_MC_LEASE };

@@ -27,6 +27,16 @@ typedef struct {
     int next; /* of the free list */
 } djs_slot_t;
 
+#define DJS_MC_EPOCHS 16 /* namespaces whose epochs a server is asked for */
+
+/* An epoch that the server has told; asked: 0, none. */
+typedef struct {
+    char name[DJS_STORE_KEY_MAX];
+    apr_size_t len;
+    apr_uint64_t epoch;
+    apr_time_t asked; /* steady clock */
+} djs_mcepoch_t;
+
 /* One server, in this process. */
 typedef struct {
     const char *name;  /* HOST:PORT or /PATH, as configured */
@@ -38,9 +48,10 @@ typedef struct {
 
     apr_memcache_t *mc; /* NULL: not open */
     djs_guard_t *guard;
-    apr_thread_mutex_t *mutex; /* guards the free list */
+    apr_thread_mutex_t *mutex; /* guards the free list and the epochs */
     apr_thread_cond_t *freed;
     djs_slot_t *slots;
+    djs_mcepoch_t epochs[DJS_MC_EPOCHS];
     int slot_count;
     int free;             /* the first free slot, -1: none */
     _Atomic int peak;     /* slots ever in use: that many connections linger */

@@ -268,6 +268,7 @@ static apr_status_t make_slots(djs_link_t *link, int count, apr_pool_t *p)
     for (int i = 0; i < count; i++) {
         link->slots[i].next = i + 1 < count ? i + 1 : -1;
     }
+    memset(link->epochs, 0, sizeof link->epochs);
     link->free = 0;
     atomic_store(&link->peak, 0);
     atomic_store(&link->unproven, 1);

@@ -221,9 +221,20 @@ static apr_status_t memory_each(void *self, djs_each_fn fn, void *baton,
     return rv;
 }
 
-const djs_provider_t djs_store_memory_provider = {
-    "memory",     memory_create, NULL,          memory_open,
-    memory_get,   memory_put,    memory_update, memory_remove,
-    memory_sweep, memory_each,   NULL,          NULL,
-    NULL,         NULL,          NULL,          NULL
-};
+const djs_provider_t djs_store_memory_provider = { "memory",
+                                                   memory_create,
+                                                   NULL,
+                                                   memory_open,
+                                                   memory_get,
+                                                   memory_put,
+                                                   memory_update,
+                                                   memory_remove,
+                                                   memory_sweep,
+                                                   memory_each,
+                                                   NULL,
+                                                   NULL,
+                                                   NULL,
+                                                   NULL,
+                                                   NULL,
+                                                   NULL,
+                                                   0 };

@@ -21,6 +21,9 @@ extern const djs_provider_t djs_store_tiers_provider;
  * No configuration reaches it. */
 extern const djs_provider_t djs_store_memory_provider;
 
+/* The epoch that a record of eight bytes holds; 0 when it is none. */
+apr_uint64_t djs_store_epoch_of(djs_bytes_t val);
+
 /* As djs_store_create, with a provider that need not be registered; `arg` is
  * what follows the colon. */
 const char *djs_store_create_with(djs_store_t **out,

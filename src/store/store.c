@@ -258,7 +258,7 @@ apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,
 }
 
 /* An epoch that is kept like a record: eight bytes, the highest first. */
-static apr_uint64_t read_epoch(djs_bytes_t val)
+apr_uint64_t djs_store_epoch_of(djs_bytes_t val)
 {
     apr_uint64_t epoch = 0;
 
@@ -278,7 +278,7 @@ static apr_status_t raise_fn(djs_update_t *todo, djs_bytes_t current,
                              void *baton, apr_pool_t *scratch)
 {
     raise_t *raise = baton;
-    apr_uint64_t now = read_epoch(current);
+    apr_uint64_t now = djs_store_epoch_of(current);
     char *bytes;
 
     raise->seen = now > raise->seen ? now : raise->seen;
@@ -305,8 +305,11 @@ apr_status_t djs_store_epoch(apr_uint64_t *epoch, djs_store_t *store,
 
     *epoch = 0;
     if (store->provider->epoch) {
-        *epoch = store->provider->epoch(store->self, name);
-        return APR_SUCCESS;
+        rv = store->provider->epoch(store->self, name, beside, call, epoch,
+                                    scratch);
+        if (rv != APR_ENOTIMPL) {
+            return rv;
+        }
     }
     if (beside.len == 0) {
         rv = djs_store_everywhere(store, name, raise_fn, &raise, call, scratch);
@@ -315,7 +318,7 @@ apr_status_t djs_store_epoch(apr_uint64_t *epoch, djs_store_t *store,
     }
     rv = djs_store_get_beside(store, name, beside, call, &val, scratch);
     if (rv == APR_SUCCESS) {
-        *epoch = read_epoch(val);
+        *epoch = djs_store_epoch_of(val);
     }
     return rv == DJS_EABSENT ? APR_SUCCESS : rv;
 }
@@ -324,12 +327,20 @@ apr_status_t djs_store_raise(djs_store_t *store, djs_bytes_t name,
                              apr_uint64_t to, djs_call_t call,
                              apr_pool_t *scratch)
 {
+    apr_interval_time_t lease = store->provider->lease;
     raise_t raise = { to, 0 };
+    apr_status_t rv = store->provider->raise
+                          ? store->provider->raise(store->self, name, to)
+                          : djs_store_everywhere(store, name, raise_fn, &raise,
+                                                 call, scratch);
 
-    return store->provider->raise
-               ? store->provider->raise(store->self, name, to)
-               : djs_store_everywhere(store, name, raise_fn, &raise, call,
-                                      scratch);
+    if (rv == APR_SUCCESS && lease > 0) {
+        if (call.until - djs_clock_steady() < lease) {
+            return DJS_ETIMEOUT; /* done, but somebody may not know of it yet */
+        }
+        apr_sleep(lease);
+    }
+    return rv;
 }
 
 djs_about_t djs_store_about(const djs_store_t *store)

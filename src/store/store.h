@@ -120,7 +120,8 @@ typedef struct {
     apr_status_t (*each)(void *self, djs_each_fn fn, void *baton,
                          djs_call_t call, apr_pool_t *scratch);
     void (*about)(void *self, djs_about_t *out);
-    apr_uint64_t (*epoch)(void *self, djs_bytes_t name);
+    apr_status_t (*epoch)(void *self, djs_bytes_t name, djs_bytes_t beside,
+                          djs_call_t call, apr_uint64_t *epoch, apr_pool_t *p);
     apr_status_t (*raise)(void *self, djs_bytes_t name, apr_uint64_t to);
     apr_status_t (*get_beside)(void *self, djs_bytes_t key, djs_bytes_t beside,
                                djs_call_t call, djs_bytes_t *val,
@@ -129,6 +130,7 @@ typedef struct {
                                void *baton, djs_call_t call,
                                apr_pool_t *scratch);
     int (*ailing)(void *self);
+    apr_interval_time_t lease; /* how old an epoch may be that it tells */
 } djs_provider_t;
 
 /* Nonzero when `text` begins with the name of a store that a configuration may

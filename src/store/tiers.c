@@ -308,9 +308,12 @@ static void tiers_about(void *self, djs_about_t *out)
     djs_store_dbm_provider.about(tiers->back, out);
 }
 
-static apr_uint64_t tiers_epoch(void *self, djs_bytes_t name)
+static apr_status_t tiers_epoch(void *self, djs_bytes_t name,
+                                djs_bytes_t beside, djs_call_t call,
+                                apr_uint64_t *epoch, apr_pool_t *p)
 {
-    return djs_store_dbm_provider.epoch(((tiers_t *)self)->back, name);
+    return djs_store_dbm_provider.epoch(((tiers_t *)self)->back, name, beside,
+                                        call, epoch, p);
 }
 
 static apr_status_t tiers_raise(void *self, djs_bytes_t name, apr_uint64_t to)
@@ -318,9 +321,20 @@ static apr_status_t tiers_raise(void *self, djs_bytes_t name, apr_uint64_t to)
     return djs_store_dbm_provider.raise(((tiers_t *)self)->back, name, to);
 }
 
-const djs_provider_t djs_store_tiers_provider = {
-    "memcache",  tiers_create, tiers_prepare, tiers_open,
-    tiers_get,   tiers_put,    tiers_update,  tiers_remove,
-    tiers_sweep, tiers_each,   tiers_about,   tiers_epoch,
-    tiers_raise, NULL,         NULL,          tiers_ailing
-};
+const djs_provider_t djs_store_tiers_provider = { "memcache",
+                                                  tiers_create,
+                                                  tiers_prepare,
+                                                  tiers_open,
+                                                  tiers_get,
+                                                  tiers_put,
+                                                  tiers_update,
+                                                  tiers_remove,
+                                                  tiers_sweep,
+                                                  tiers_each,
+                                                  tiers_about,
+                                                  tiers_epoch,
+                                                  tiers_raise,
+                                                  NULL,
+                                                  NULL,
+                                                  tiers_ailing,
+                                                  0 };

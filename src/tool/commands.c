@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include "base/clock.h"
+#include "session/revoke.h"
 #include "tool/commands.h"
 
 #define PATIENCE apr_time_from_sec(10) /* for one call to the store */
@@ -81,6 +82,9 @@ static apr_status_t open_record(djs_bytes_t key, djs_bytes_t val,
                          place, walk->ctl->ring, walk->scratch);
     if (rv != APR_SUCCESS) {
         walk->closed++;
+    }
+    else if (record.kind != DJS_RECORD_SESSION) {
+        /* an alias, a mark or a list: no session, but all is well */
     }
     else if (!options->tag || strcmp(record.tag, options->tag) == 0) {
         walk->opened++;
@@ -223,6 +227,38 @@ static djs_ctl_e remove_session(djs_ctl_t *ctl)
     return DJS_CTL_DONE;
 }
 
+/* After it no request finds one of them alive. */
+static djs_ctl_e revoke_sessions(djs_ctl_t *ctl)
+{
+    const djs_options_t *options = ctl->options;
+    djs_place_t place = { .store = ctl->store,
+                          .ring = ctl->ring,
+                          .mode = options->bare ? DJS_RECORD_BARE
+                                                : DJS_RECORD_SEALED,
+                          .ns = djs_bytes(options->name_space),
+                          .random = djs_random };
+    const djs_revoke_t ask = { &place, call_within(PATIENCE), ctl->p };
+    apr_status_t rv = djs_commit_prepare(&place);
+
+    if (rv == APR_SUCCESS) {
+        rv = djs_revoke(djs_bytes(options->all ? "" : options->user), &ask);
+    }
+    if (rv != APR_SUCCESS) {
+        (void)failed(ctl, rv);
+        fprintf(stderr, "djsessionctl: some of the sessions may live on: run"
+                        " this again when the whole store answers\n");
+        return DJS_CTL_FAILED;
+    }
+    if (options->all) {
+        printf("every session of %s has ended\n", options->name_space);
+    }
+    else {
+        printf("every session of that user in %s has ended\n",
+               options->name_space);
+    }
+    return DJS_CTL_DONE;
+}
+
 static djs_ctl_e check(djs_ctl_t *ctl)
 {
     walk_t walk = { 0 };
@@ -277,7 +313,9 @@ static apr_status_t add_up(djs_bytes_t key, djs_bytes_t val, apr_time_t expires,
     sum->count++;
     sum->bytes += val.len;
     sum->first = sum->count == 1 || expires < sum->first ? expires : sum->first;
-    sum->last = expires > sum->last ? expires : sum->last;
+    if (expires < DJS_STORE_FOREVER) { /* a revocation's mark */
+        sum->last = expires > sum->last ? expires : sum->last;
+    }
     return APR_SUCCESS;
 }
 
@@ -291,7 +329,7 @@ static djs_ctl_e stat_store(djs_ctl_t *ctl)
     if (rv != APR_SUCCESS) {
         return failed(ctl, rv);
     }
-    printf("sessions       %" APR_UINT64_T_FMT "\n", sum.count);
+    printf("records        %" APR_UINT64_T_FMT "\n", sum.count);
     printf("bytes          %" APR_UINT64_T_FMT "\n", sum.bytes);
     printf("first expires  %s\n", day(text, sum.first));
     printf("last expires   %s\n", day(text, sum.last));
@@ -304,9 +342,11 @@ const djs_command_t djs_commands[] = {
       "one session; with --data what is in it" },
     { "remove", DJS_NEEDS_RECORDS | DJS_NEEDS_TAG, remove_session,
       "end a session" },
+    { "revoke", DJS_NEEDS_RECORDS | DJS_NEEDS_WHOM, revoke_sessions,
+      "end all sessions of a user (--user ID), or everybody's (--all)" },
     { "check", DJS_NEEDS_RECORDS, check, "do all records open?" },
     { "sweep", 0, sweep, "remove what has expired" },
-    { "stat", 0, stat_store, "how many sessions, and how large" },
+    { "stat", 0, stat_store, "how many records, and how large" },
     { NULL, 0, NULL, NULL }
 };
 

@@ -39,7 +39,8 @@ static djs_ctl_e usage(FILE *out, djs_ctl_e status)
             "                      default: %s/secret.key\n"
             "  --namespace NAME    DjSessionNamespace, or else the ServerName\n"
             "  --bare              the store is of DjSessionEncrypt Off\n"
-            "  --data              show values\n",
+            "  --data              show values\n"
+            "  --user ID, --all    whose sessions to revoke\n",
             DJS_STATEDIR, DJS_STATEDIR);
     return status;
 }

@@ -29,6 +29,8 @@ static const char *take_option(djs_options_t *out, int *used, int argc,
     const option_t known[] = { { "--store", &out->store, NULL },
                                { "--namespace", &out->name_space, NULL },
                                { "--secret-file", &secret, NULL },
+                               { "--user", &out->user, NULL },
+                               { "--all", NULL, &out->all },
                                { "--data", NULL, &out->data },
                                { "--bare", NULL, &out->bare } };
     const option_t *option = known;
@@ -38,10 +40,12 @@ static const char *take_option(djs_options_t *out, int *used, int argc,
         option++;
     }
     if (option == end) {
-        return apr_psprintf(p,
-                            "%s is no option: there are --store,"
-                            " --secret-file, --namespace, --data, --bare",
-                            argv[0]);
+        return apr_psprintf(
+            p,
+            "%s is no option: there are --store,"
+            " --secret-file, --namespace, --user, --all, --data,"
+            " --bare",
+            argv[0]);
     }
     *used = option->flag ? 1 : 2;
     if (option->flag) {
@@ -109,6 +113,20 @@ const char *djs_options_check(const djs_options_t *options, int needs,
     if (options->tag && !is_tag(options->tag)) {
         return apr_psprintf(p, "%s is no tag: a tag has %d hex digits",
                             options->tag, DJS_TAG_LEN);
+    }
+    if (options->user && options->all) {
+        return "--user and --all together: say one of them";
+    }
+    if (!(needs & DJS_NEEDS_WHOM) != !(options->user || options->all)) {
+        return apr_psprintf(p,
+                            needs & DJS_NEEDS_WHOM
+                                ? "%s needs --user ID, as DJSESSION_USER shows"
+                                  " it, or --all"
+                                : "%s takes neither --user nor --all",
+                            options->command);
+    }
+    if (options->user && options->user[0] == '\0') {
+        return "--user needs an ID that is not empty";
     }
     if ((needs & DJS_NEEDS_RECORDS) && !options->name_space) {
         return "whose sessions? --namespace NAME is the host's"

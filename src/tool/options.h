@@ -8,8 +8,9 @@
 
 /* What a command needs besides the store. */
 enum {
-    DJS_NEEDS_TAG = 1,    /* a tag */
-    DJS_NEEDS_RECORDS = 2 /* secrets and a namespace: it opens records */
+    DJS_NEEDS_TAG = 1,     /* a tag */
+    DJS_NEEDS_RECORDS = 2, /* secrets and a namespace: it opens records */
+    DJS_NEEDS_WHOM = 4     /* --user or --all */
 };
 
 typedef struct {
@@ -19,6 +20,8 @@ typedef struct {
     const char *secret_files[DJS_OPTIONS_SECRETS];
     int secret_count;
     const char *name_space; /* NULL: not said */
+    const char *user;       /* --user: whose sessions */
+    int all;                /* --all: everybody's */
     int data;               /* --data: show what is in the session */
     int bare;               /* --bare: written with DjSessionEncrypt Off */
 } djs_options_t;

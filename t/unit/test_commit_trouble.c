@@ -115,7 +115,9 @@ static void trouble_during_a_logout_is_no_logout(void **state)
             assert_string_equal(data_of(new), "(not live)");
             assert_string_equal(data_of(old), "(not live)");
         }
-        assert_int_equal(failures, 2);
+        /* The old key's alias is read, the successor's record removed; to be
+         * told of the alias is no change, so that answer can not get lost. */
+        assert_int_equal(failures, late ? 1 : 2);
     }
 }
 

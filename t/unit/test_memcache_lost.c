@@ -242,7 +242,7 @@ static void taken_on_one_twin_is_taken(void **state)
     (void)state;
     assert_int_equal(put(pair.near, "a", DJS_PUT_NEW), APR_SUCCESS);
     assert_int_equal(put(pair.far, "b", DJS_PUT_NEW), APR_SUCCESS);
-    for (const char *key = "a\0b"; *key; key += 2) {
+    for (const char *key = "a\0b\0"; *key; key += 2) {
         assert_int_equal(djs_store_put(pair.both, djs_bytes(key), item,
                                        DJS_PUT_NEW, soon(), pool),
                          DJS_ETAKEN);
