@@ -4,18 +4,26 @@
 #include "base/buf.h"
 #include "codec/json_escape.h"
 
-/* The functions below read one character and return its length, or 0. */
-typedef int (*read_fn)(unsigned long *c, const char *at, const char *end);
+typedef struct {
+    const char *at;
+    const char *end;
+    int literal; /* a backslash before `at` was no escape, nor is what follows
+                  */
+} reader_t;
+
+/* The functions below read one character, that is not plain, and return its
+ * length, or 0. */
+typedef int (*read_fn)(unsigned long *c, reader_t *r);
 
 /* Half of a surrogate pair in the manner of UTF-8: ED, A0 to BF, 80 to BF. */
-static int read_half(unsigned long *c, const char *at, const char *end)
+static int read_half(unsigned long *c, const reader_t *r)
 {
     unsigned char byte[3];
 
-    if (end - at < 3) {
+    if (r->end - r->at < 3) {
         return 0;
     }
-    memcpy(byte, at, 3);
+    memcpy(byte, r->at, 3);
     if (byte[0] != 0xed || (byte[1] & 0xe0) != 0xa0 ||
         (byte[2] & 0xc0) != 0x80) {
         return 0;
@@ -24,11 +32,11 @@ static int read_half(unsigned long *c, const char *at, const char *end)
     return 3;
 }
 
-static int read_utf8(unsigned long *c, const char *at, const char *end)
+static int read_utf8(unsigned long *c, reader_t *r)
 {
-    int len = djs_json_utf8_read(c, at, end);
+    int len = djs_json_utf8_read(c, r->at, r->end);
 
-    return len ? len : read_half(c, at, end);
+    return len ? len : read_half(c, r);
 }
 
 static int hex_value(char c)
@@ -39,17 +47,21 @@ static int hex_value(char c)
     return found ? (int)(found - digits) : -1;
 }
 
-/* A backslash that begins no \u or \U stands for itself. */
-static int read_raw(unsigned long *c, const char *at, const char *end)
+/* A backslash that begins no \u or \U stands for itself, and so does what
+ * follows it. */
+static int read_raw(unsigned long *c, reader_t *r)
 {
+    const char *at = r->at;
     int digits;
 
     *c = (unsigned char)*at;
-    if (*at != '\\' || end - at < 2 || (at[1] != 'u' && at[1] != 'U')) {
+    if (*at != '\\' || r->literal || r->end - at < 2 ||
+        (at[1] != 'u' && at[1] != 'U')) {
+        r->literal = *at == '\\' && !r->literal;
         return 1;
     }
     digits = at[1] == 'u' ? 4 : 8;
-    if (end - at < 2 + digits) {
+    if (r->end - at < 2 + digits) {
         return 0;
     }
     *c = 0;
@@ -62,39 +74,45 @@ static int read_raw(unsigned long *c, const char *at, const char *end)
     return *c > 0x10ffff ? 0 : 2 + digits;
 }
 
-static int read_ascii(unsigned long *c, const char *at, const char *end)
+static int read_ascii(unsigned long *c, reader_t *r)
 {
-    (void)end;
-    *c = (unsigned char)*at;
+    *c = (unsigned char)*r->at;
     return *c < 0x80;
 }
 
-/* All characters from `at` to `end`. */
-static int read_all(djs_buf_t *buf, const char *at, const char *end,
-                    read_fn read)
+/* Bytes that stand for themselves, or nothing. */
+static void copy_plain(djs_buf_t *buf, reader_t *r)
 {
-    while (at < end) {
-        const char *plain = at;
+    const char *start = r->at;
+
+    while (r->at < r->end && djs_json_plain[(unsigned char)*r->at]) {
+        r->at++;
+    }
+    if (r->at > start) {
+        djs_buf_add(buf, djs_bytes_of(start, (apr_size_t)(r->at - start)));
+        r->literal = 0;
+    }
+}
+
+static int read_all(djs_buf_t *buf, reader_t *r, read_fn read)
+{
+    for (;;) {
         char form[DJS_JSON_CHAR_LEN];
         unsigned long c;
         int len;
 
-        while (at < end && djs_json_plain[(unsigned char)*at]) {
-            at++;
-        }
-        djs_buf_add(buf, djs_bytes_of(plain, (apr_size_t)(at - plain)));
-        if (at == end) {
+        copy_plain(buf, r);
+        if (r->at == r->end) {
             return 1;
         }
-        len = read(&c, at, end);
+        len = read(&c, r);
         if (len == 0) {
             return 0;
         }
-        at += len;
+        r->at += len;
         len = djs_json_escape_char(form, c);
         djs_buf_add(buf, djs_bytes_of(form, (apr_size_t)len));
     }
-    return 1;
 }
 
 int djs_pickle_text(djs_bytes_t *json, djs_bytes_t bytes,
@@ -103,11 +121,12 @@ int djs_pickle_text(djs_bytes_t *json, djs_bytes_t bytes,
     read_fn read = form == DJS_PICKLE_UTF8  ? read_utf8
                    : form == DJS_PICKLE_RAW ? read_raw
                                             : read_ascii;
+    reader_t r = { bytes.data, bytes.data + bytes.len, 0 };
     djs_buf_t buf;
 
     djs_buf_init(&buf, bytes.len * DJS_JSON_CHAR_LEN + 2, p);
     djs_buf_add_char(&buf, '"');
-    if (!read_all(&buf, bytes.data, bytes.data + bytes.len, read)) {
+    if (!read_all(&buf, &r, read)) {
         return 0;
     }
     djs_buf_add_char(&buf, '"');
