@@ -4,6 +4,7 @@
  * last mark is out of reach until the mark is taken off. */
 #include "codec/pickle.h"
 
+#include <math.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include "codec/base64.h"
@@ -248,13 +249,17 @@ static djs_django_e step_float(machine_t *m)
     return push_float(m, value);
 }
 
+/* Python's pickle reads "inf", but no digits that are too many for a float. */
 static djs_django_e step_float_line(machine_t *m)
 {
+    djs_bytes_t line = m->op.arg;
     double value;
 
-    return djs_float_read(&value, m->op.arg, m->p) == APR_SUCCESS
-               ? push_float(m, value)
-               : DJS_DJANGO_MALFORMED;
+    if (djs_float_read(&value, line, m->p) != APR_SUCCESS ||
+        (isinf(value) && line.data[line.len - 1] <= '9')) {
+        return DJS_DJANGO_MALFORMED;
+    }
+    return push_float(m, value);
 }
 
 /* --------------------------------------------------------------- containers */
