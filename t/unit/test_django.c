@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <malloc.h>
 #include <time.h>
 #include <cmocka.h>
+#include <apr_allocator.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 #include "base/hex.h"
@@ -326,7 +328,7 @@ static void only_one_whole_stream_is_inflated(void **state)
     assert_int_equal(loads(sign_data(djs_bytes("{}"), 1)), DJS_DJANGO_NOT_JSON);
 }
 
-/* H20, H22: to the byte; and in no more than twice the memory. */
+/* H20: to the byte. */
 static void inflation_ends_where_it_should(void **state)
 {
     djs_bytes_t stream = bomb(10000);
@@ -338,6 +340,34 @@ static void inflation_ends_where_it_should(void **state)
     assert_int_equal(out.len, 10000);
     assert_int_equal(djs_inflate(&out, stream, 9999, pool), DJS_ETOOBIG);
     assert_int_equal(out.len, 0);
+}
+
+/* Bytes that this process has from malloc. */
+static size_t in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* H22: a bomb takes no more than twice the ceiling, and a little. */
+static void inflation_takes_twice_the_ceiling_at_most(void **state)
+{
+    const apr_size_t ceiling = (apr_size_t)1 << 22;
+    djs_bytes_t stream = bomb((apr_size_t)1 << 26);
+    apr_allocator_t *allocator;
+    apr_pool_t *own;
+    djs_bytes_t out;
+    size_t before;
+
+    (void)state;
+    assert_int_equal(apr_allocator_create(&allocator), APR_SUCCESS);
+    before = in_use();
+    assert_int_equal(apr_pool_create_ex(&own, NULL, NULL, allocator), 0);
+    assert_int_equal(djs_inflate(&out, stream, ceiling, own), DJS_ETOOBIG);
+    assert_true(in_use() - before <= 2 * ceiling + 65536);
+    apr_pool_destroy(own);
+    apr_allocator_destroy(allocator);
 }
 
 /* What stands under a good signature. */
@@ -492,6 +522,7 @@ int main(void)
         WITH_POOL(a_bomb_under_a_good_one_ends_at_the_ceiling),
         WITH_POOL(only_one_whole_stream_is_inflated),
         WITH_POOL(inflation_ends_where_it_should),
+        WITH_POOL(inflation_takes_twice_the_ceiling_at_most),
         WITH_POOL(the_payload_is_read_as_latin1_json),
         WITH_POOL(flags_say_what_a_value_is),
         WITH_POOL(a_cache_file_ends_at_its_time),
