@@ -18,7 +18,7 @@ typedef enum {
 
 /* Containers inside each other, at most: Python's json gives up near 1000.
  * What is nested above DJS_JSON_DEPTH can be shown, but not be a session. */
-#define DJS_DJANGO_DEPTH 900
+#define DJS_DJANGO_DEPTH 980
 
 /* A sentence for a verdict; lives for ever. */
 const char *djs_django_text(djs_django_e verdict);

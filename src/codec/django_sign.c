@@ -14,7 +14,8 @@
 
 #define SESSIONS "django.contrib.sessions"
 #define FARTHEST (APR_INT64_MAX / APR_USEC_PER_SEC) /* seconds, either way */
-#define STAMP    16 /* digits of such a time in base 62, and more */
+#define STAMP    16  /* digits of such a time in base 62, and more */
+#define MOST     172 /* digits of a time that Python turns into a float */
 
 static const char digits62[] =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -163,6 +164,17 @@ static djs_bytes_t write_stamp(char out[STAMP], apr_time_t now)
     return djs_bytes_of(at, (apr_size_t)(out + STAMP - at));
 }
 
+/* To tell the age of a time Django subtracts it from a float: one with too many
+ * digits is an error there. */
+static int has_age(djs_bytes_t stamp)
+{
+    while (stamp.len > 0 && (*stamp.data == '0' || *stamp.data == '-')) {
+        stamp.data++;
+        stamp.len--;
+    }
+    return stamp.len <= MOST;
+}
+
 /* The payload of a text that is well signed and not too old. */
 static djs_django_e unsign(djs_bytes_t *payload, djs_bytes_t text,
                            const djs_django_signer_t *signer, apr_pool_t *p)
@@ -178,10 +190,14 @@ static djs_django_e unsign(djs_bytes_t *payload, djs_bytes_t text,
     if (!split(payload, &stamp, value) || !read_stamp(&when, stamp)) {
         return DJS_DJANGO_NOT_JSON;
     }
-    if (signer->max_age >= 0 && signer->now - when > signer->max_age) {
-        return DJS_DJANGO_EXPIRED;
+    if (signer->max_age < 0) {
+        return DJS_DJANGO_OK;
     }
-    return DJS_DJANGO_OK;
+    if (!has_age(stamp)) {
+        return DJS_DJANGO_NOT_JSON;
+    }
+    return signer->now - when > signer->max_age ? DJS_DJANGO_EXPIRED
+                                                : DJS_DJANGO_OK;
 }
 
 /* ------------------------------------------------------------- the payload */

@@ -179,6 +179,21 @@ def check_age(case):
     verdict, _ = case.signed("loads", made, COOKIE_SALT, 60 * 1000000)
     if verdict != (4 if age > 60 else 0):
         case.differ("age", age, verdict)
+    stamp = case.rng.choice(["", "-", "0"]) + \
+        "1" * case.rng.choice([1, 20, 170, 171, 172, 173, 174, 300])
+    value = "e30:" + stamp
+    made = value + ":" + signing.Signer(salt=COOKIE_SALT).signature(value)
+    verdict, _ = case.signed("loads", made, COOKIE_SALT, 60 * 1000000)
+    try:
+        signing.loads(made, salt=COOKIE_SALT, serializer=JSONSerializer,
+                      max_age=60)
+        wanted = 0
+    except signing.SignatureExpired:
+        wanted = 4
+    except OverflowError:
+        wanted = NOT_JSON
+    if verdict != wanted:
+        case.differ("stamp", stamp, verdict, wanted)
 
 
 def check_cache(case):
