@@ -108,7 +108,7 @@ static djs_password_e scrypt(const char **part, djs_bytes_t password,
     djs_password_e said = DJS_PASSWORD_UNKNOWN;
     long n = number(part[1], 1l << 24);
     long r = number(part[3], 1024);
-    long parallel = number(part[4], 1024);
+    long parallel = number(part[4], 64);
 
     if (n > 1 && r > 0 && parallel > 0 &&
         EVP_PBE_scrypt(password.data, password.len,
