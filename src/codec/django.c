@@ -6,6 +6,8 @@ const char *djs_django_text(djs_django_e verdict)
     switch (verdict) {
     case DJS_DJANGO_OK:
         return "it is a session";
+    case DJS_DJANGO_TROUBLE:
+        return "it could not be looked at: memory or OpenSSL fails";
     case DJS_DJANGO_BAD_SIGNATURE:
         return "the signature is not of these keys and this salt";
     case DJS_DJANGO_EXPIRED:

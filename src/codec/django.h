@@ -7,6 +7,7 @@
 
 typedef enum {
     DJS_DJANGO_OK = 0,
+    DJS_DJANGO_TROUBLE = 1,       /* no memory, or OpenSSL fails: not known */
     DJS_DJANGO_BAD_SIGNATURE = 3, /* nothing behind it was looked at */
     DJS_DJANGO_EXPIRED = 4,
     DJS_DJANGO_NOT_JSON = 5,    /* signed, and can not be decoded */

@@ -22,22 +22,24 @@ static int same(djs_bytes_t a, djs_bytes_t b)
     return a.len == b.len && CRYPTO_memcmp(a.data, b.data, a.len) == 0;
 }
 
-int djs_django_auth_hash(djs_bytes_t hash, djs_bytes_t stored,
-                         const djs_bytes_t *secrets, int count, int legacy,
-                         apr_pool_t *p)
+djs_password_e djs_django_auth_hash(djs_bytes_t hash, djs_bytes_t stored,
+                                    const djs_bytes_t *secrets, int count,
+                                    int legacy, apr_pool_t *p)
 {
-    const djs_bytes_t salt = djs_bytes(HASH_SALT);
-    int good = 0;
+    for (int i = 0; i < count; i++) {
+        for (int sha1 = 0; sha1 <= (legacy != 0); sha1++) {
+            const char *text = djs_django_salted_hmac(
+                djs_bytes(HASH_SALT), secrets[i], stored, sha1, p);
 
-    for (int i = 0; i < count && !good; i++) {
-        for (int sha1 = 0; sha1 <= (legacy != 0) && !good; sha1++) {
-            const char *text =
-                djs_django_salted_hmac(salt, secrets[i], stored, sha1, p);
-
-            good = text && same(hash, djs_bytes(text));
+            if (!text) {
+                return DJS_PASSWORD_UNKNOWN;
+            }
+            if (same(hash, djs_bytes(text))) {
+                return DJS_PASSWORD_RIGHT;
+            }
         }
     }
-    return good;
+    return DJS_PASSWORD_WRONG;
 }
 
 /* Splits at each '$'; how many parts there are, at most PARTS. */

@@ -9,16 +9,18 @@
 typedef enum {
     DJS_PASSWORD_RIGHT,
     DJS_PASSWORD_WRONG,  /* also: no password can be right */
-    DJS_PASSWORD_UNKNOWN /* of a kind that is not checked here, or damaged */
+    DJS_PASSWORD_UNKNOWN /* of a kind that is not checked here, damaged, or
+                          * OpenSSL fails: neither right nor wrong */
 } djs_password_e;
 
-/* Nonzero when `hash`, a session's _auth_user_hash, was made of `stored`, the
- * user's password column, under one of `count` secrets: SECRET_KEY first, then
- * its fallbacks. With `legacy` also as Django before 3.1 made it, with SHA-1.
- * Takes the same time wherever a hash differs. */
-int djs_django_auth_hash(djs_bytes_t hash, djs_bytes_t stored,
-                         const djs_bytes_t *secrets, int count, int legacy,
-                         apr_pool_t *p);
+/* DJS_PASSWORD_RIGHT when `hash`, a session's _auth_user_hash, was made of
+ * `stored`, the user's password column, under one of `count` secrets:
+ * SECRET_KEY first, then its fallbacks. With `legacy` also as Django before 3.1
+ * made it, with SHA-1. Takes the same time wherever a hash differs. _UNKNOWN:
+ * OpenSSL fails. */
+djs_password_e djs_django_auth_hash(djs_bytes_t hash, djs_bytes_t stored,
+                                    const djs_bytes_t *secrets, int count,
+                                    int legacy, apr_pool_t *p);
 
 /* Is `password` (UTF-8, as it was typed) the one that `stored` is of? Kinds:
  * pbkdf2_sha256, pbkdf2_sha1, scrypt where OpenSSL has it, and "!..." which

@@ -30,11 +30,16 @@ static djs_django_e read_deflated(djs_pickle_t *out, djs_bytes_t value,
     djs_bytes_t pickle;
     apr_status_t rv = djs_inflate(&pickle, value, ceiling, p);
 
-    if (rv != APR_SUCCESS) {
-        return nothing(out, rv == DJS_ETOOBIG ? DJS_DJANGO_MALICIOUS
-                                              : DJS_DJANGO_MALFORMED);
+    switch (rv) {
+    case APR_SUCCESS:
+        return djs_pickle_read(out, pickle, ceiling, p);
+    case DJS_ETOOBIG:
+        return nothing(out, DJS_DJANGO_MALICIOUS);
+    case DJS_ETROUBLE:
+        return nothing(out, DJS_DJANGO_TROUBLE);
+    default:
+        return nothing(out, DJS_DJANGO_MALFORMED);
     }
-    return djs_pickle_read(out, pickle, ceiling, p);
 }
 
 djs_django_e djs_django_flagged_read(djs_pickle_t *out, djs_bytes_t value,

@@ -89,24 +89,26 @@ static int same(djs_bytes_t a, djs_bytes_t b)
 
 /* Compares texts: base64 has two spellings of a last character, and Django
  * takes only the one that it writes. */
-static int is_signed(djs_bytes_t value, djs_bytes_t sig,
-                     const djs_django_signer_t *signer, apr_pool_t *p)
+static djs_django_e verify(djs_bytes_t value, djs_bytes_t sig,
+                           const djs_django_signer_t *signer, apr_pool_t *p)
 {
-    int good = 0;
-
-    for (int i = 0; i < signer->count && !good; i++) {
-        for (int sha1 = 0; sha1 <= (signer->legacy != 0) && !good; sha1++) {
+    for (int i = 0; i < signer->count; i++) {
+        for (int sha1 = 0; sha1 <= (signer->legacy != 0); sha1++) {
+            djs_bytes_t text;
             mac_t mac;
 
-            good =
-                mac_of(&mac, sha1, signer->salt, "signer", signer->secrets[i],
-                       value) &&
-                same(sig,
-                     djs_base64_encode(djs_bytes_of((char *)mac.bytes, mac.len),
-                                       DJS_BASE64_URL, p));
+            if (!mac_of(&mac, sha1, signer->salt, "signer", signer->secrets[i],
+                        value)) {
+                return DJS_DJANGO_TROUBLE;
+            }
+            text = djs_base64_encode(djs_bytes_of((char *)mac.bytes, mac.len),
+                                     DJS_BASE64_URL, p);
+            if (same(sig, text)) {
+                return DJS_DJANGO_OK;
+            }
         }
     }
-    return good;
+    return DJS_DJANGO_BAD_SIGNATURE;
 }
 
 /* --------------------------------------------------------------- the parts */
@@ -183,9 +185,14 @@ static djs_django_e unsign(djs_bytes_t *payload, djs_bytes_t text,
     djs_bytes_t sig;
     djs_bytes_t stamp;
     apr_time_t when;
+    djs_django_e verdict;
 
-    if (!split(&value, &sig, text) || !is_signed(value, sig, signer, p)) {
+    if (!split(&value, &sig, text)) {
         return DJS_DJANGO_BAD_SIGNATURE;
+    }
+    verdict = verify(value, sig, signer, p);
+    if (verdict != DJS_DJANGO_OK) {
+        return verdict;
     }
     if (!split(payload, &stamp, value) || !read_stamp(&when, stamp)) {
         return DJS_DJANGO_NOT_JSON;
@@ -256,11 +263,16 @@ static djs_django_e read_payload(djs_bytes_t *json, djs_bytes_t payload,
     if (rv == APR_SUCCESS && deflated) {
         rv = djs_inflate(&data, data, ceiling, p);
     }
-    if (rv == DJS_ETOOBIG) {
+    switch (rv) {
+    case APR_SUCCESS:
+        return read_json(json, data, ceiling, p);
+    case DJS_ETOOBIG:
         return DJS_DJANGO_MALICIOUS;
+    case DJS_ETROUBLE:
+        return DJS_DJANGO_TROUBLE;
+    default:
+        return DJS_DJANGO_NOT_JSON;
     }
-    return rv == APR_SUCCESS ? read_json(json, data, ceiling, p)
-                             : DJS_DJANGO_NOT_JSON;
 }
 
 /* ------------------------------------------- the form before Django 3.1 */
@@ -285,6 +297,25 @@ static int old_salt(djs_bytes_t *out, djs_bytes_t salt, apr_pool_t *p)
     return class.len > 0 && !memchr(class.data, '.', class.len);
 }
 
+/* Is `mac` that of `data` under one of the secrets? */
+static djs_django_e old_verify(djs_bytes_t mac, djs_bytes_t data,
+                               const djs_django_signer_t *signer,
+                               djs_bytes_t salt, apr_pool_t *p)
+{
+    for (int i = 0; i < signer->count; i++) {
+        const char *text =
+            djs_django_salted_hmac(salt, signer->secrets[i], data, 1, p);
+
+        if (!text) {
+            return DJS_DJANGO_TROUBLE;
+        }
+        if (same(mac, djs_bytes(text))) {
+            return DJS_DJANGO_OK;
+        }
+    }
+    return DJS_DJANGO_BAD_SIGNATURE;
+}
+
 /* base64(HEX ":" JSON) */
 static djs_django_e old_loads(djs_bytes_t *json, djs_bytes_t text,
                               const djs_django_signer_t *signer,
@@ -293,7 +324,7 @@ static djs_django_e old_loads(djs_bytes_t *json, djs_bytes_t text,
     djs_bytes_t data;
     djs_bytes_t salt;
     const char *colon;
-    int good = 0;
+    djs_django_e verdict;
 
     if (!old_salt(&salt, signer->salt, p) ||
         djs_base64_decode(&data, text, DJS_BASE64_STANDARD, p) != APR_SUCCESS) {
@@ -305,13 +336,9 @@ static djs_django_e old_loads(djs_bytes_t *json, djs_bytes_t text,
     }
     text = djs_bytes_of(data.data, (apr_size_t)(colon - data.data));
     data = djs_bytes_of(colon + 1, data.len - text.len - 1);
-    for (int i = 0; i < signer->count && !good; i++) {
-        const char *mac =
-            djs_django_salted_hmac(salt, signer->secrets[i], data, 1, p);
-
-        good = mac && same(text, djs_bytes(mac));
-    }
-    return good ? read_json(json, data, ceiling, p) : DJS_DJANGO_BAD_SIGNATURE;
+    verdict = old_verify(text, data, signer, salt, p);
+    return verdict == DJS_DJANGO_OK ? read_json(json, data, ceiling, p)
+                                    : verdict;
 }
 
 /* --------------------------------------------------------------- the whole */
@@ -384,7 +411,7 @@ djs_django_e djs_django_resign(djs_bytes_t *out, djs_bytes_t text,
     *out = djs_bytes_of("", 0);
     if (verdict == DJS_DJANGO_OK &&
         sign(out, "", payload, signer, p) != APR_SUCCESS) {
-        return DJS_DJANGO_NOT_JSON;
+        return DJS_DJANGO_TROUBLE;
     }
     return verdict;
 }

@@ -28,9 +28,9 @@ typedef struct {
 
 /* Verifies and decodes. `*json`, in `p`, is a normal object (codec/json.h)
  * with numbers as they were; a member may stand twice, as in djs_json_normal.
- * Else DJS_DJANGO_BAD_SIGNATURE, _EXPIRED, _NOT_JSON, _NOT_OBJECT, or
- * _MALICIOUS: more than `ceiling` bytes. With `legacy` the form before Django
- * 3.1 is read too, if the salt is one that it had. */
+ * Else DJS_DJANGO_BAD_SIGNATURE, _EXPIRED, _NOT_JSON, _NOT_OBJECT,
+ * _MALICIOUS: more than `ceiling` bytes, or _TROUBLE. With `legacy` the form
+ * before Django 3.1 is read too, if the salt is one that it had. */
 djs_django_e djs_django_loads(djs_bytes_t *json, djs_bytes_t text,
                               const djs_django_signer_t *signer,
                               apr_size_t ceiling, apr_pool_t *p);

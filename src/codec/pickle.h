@@ -30,7 +30,7 @@ typedef struct {
  * bytes are {"__bytes_b64__":"..."}, sets are arrays, keys that are numbers,
  * bool or None are their text, members with other keys are left out. Else:
  * DJS_DJANGO_NOT_OBJECT, _MALFORMED, _MALICIOUS (code, a cycle, or over a
- * bound), and `json` is empty. */
+ * bound), _TROUBLE, and `json` is empty. */
 djs_django_e djs_pickle_read(djs_pickle_t *out, djs_bytes_t pickle,
                              apr_size_t ceiling, apr_pool_t *p);
 

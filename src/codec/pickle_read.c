@@ -183,7 +183,7 @@ static djs_django_e push_integer(machine_t *m, djs_bytes_t bytes)
         return DJS_DJANGO_UNSUPPORTED; /* Python's json refuses it, too */
     }
     return rv == APR_SUCCESS ? push_scalar(m, DJS_PICKLE_NUMBER, text)
-                             : DJS_DJANGO_MALFORMED;
+                             : DJS_DJANGO_TROUBLE;
 }
 
 static djs_django_e step_long(machine_t *m)
@@ -202,10 +202,16 @@ static djs_django_e push_digits(machine_t *m, djs_bytes_t digits)
         return DJS_DJANGO_MALFORMED;
     }
     rv = djs_integer_read(&bytes, digits, m->p);
-    if (rv == DJS_ETOOBIG) {
+    switch (rv) {
+    case APR_SUCCESS:
+        return push_integer(m, bytes);
+    case DJS_ETOOBIG:
         return DJS_DJANGO_UNSUPPORTED;
+    case DJS_ETROUBLE:
+        return DJS_DJANGO_TROUBLE;
+    default:
+        return DJS_DJANGO_MALFORMED;
     }
-    return rv == APR_SUCCESS ? push_integer(m, bytes) : DJS_DJANGO_MALFORMED;
 }
 
 static djs_django_e step_long_line(machine_t *m)

@@ -232,7 +232,7 @@ def check_login(case):
             if said != wanted:
                 case.differ(stored, tried, said)
     user = models.User(username="u", password=stored)
-    for keys, wanted in ((KEYS, 1), (KEYS[1:], 0)):
+    for keys, wanted in ((KEYS, 0), (KEYS[1:], 1)):
         said, _ = case.question("auth", user.get_session_auth_hash(), stored,
                                 "0", *keys)
         if said != wanted:

@@ -132,8 +132,8 @@ static int ask_resign(question_t *q)
 /* The session's hash, the stored password, whether SHA-1 counts, secrets. */
 static int ask_auth(question_t *q)
 {
-    return djs_django_auth_hash(q->field[1], q->field[2], q->field + 4,
-                                q->count - 4, (int)number_of(q, 3), q->p);
+    return (int)djs_django_auth_hash(q->field[1], q->field[2], q->field + 4,
+                                     q->count - 4, (int)number_of(q, 3), q->p);
 }
 
 static int ask_password(question_t *q)
