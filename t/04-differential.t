@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
-# What we read and write is what others read and write: JSON as Python does,
+# What we read and write is what others read and write: JSON and pickles as
+# Python does,
 # records as doc/formats has them made by an independent implementation,
 # cookies as Django parses them but for the differences that are meant.
 use strict;
@@ -16,6 +17,8 @@ my @comparisons = (
     ['H12: JSON and Python', 'json_filter', 'json_against_python.py', 20_000],
     ['G21: records and Python', 'record_filter', 'record_against_python.py',
         1_000],
+    ['H33: pickles and Python', 'django_filter', 'pickle_against_python.py',
+        20_000],
     ['A28: cookies and Django', 'cookie_filter',
         'cookies_against_django.py', 50_000],
 );

@@ -35,6 +35,22 @@ apr_status_t djs_json_normal(djs_bytes_t *out, apr_size_t *used,
     return djs_buf_take(out, &buf);
 }
 
+apr_status_t djs_json_normal_deep(djs_bytes_t *out, djs_bytes_t text,
+                                  apr_size_t ceiling, int depth, apr_pool_t *p)
+{
+    djs_json_reader_t r;
+    djs_buf_t buf;
+
+    djs_buf_init(&buf, ceiling, p);
+    djs_json_reader_init(&r, text, &buf);
+    r.deepest = depth < DJS_JSON_DEEPEST ? depth : DJS_JSON_DEEPEST;
+    if (!read_text(&r, 1) && !buf.failed) {
+        *out = djs_bytes_of("", 0);
+        return DJS_EINVALID;
+    }
+    return djs_buf_take(out, &buf);
+}
+
 /* Digits only, but for the sign? */
 static int is_integer(djs_bytes_t value)
 {

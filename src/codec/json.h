@@ -15,7 +15,8 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-#define DJS_JSON_DEPTH 64 /* arrays and objects inside each other, at most */
+#define DJS_JSON_DEPTH   64 /* arrays and objects inside each other, at most */
+#define DJS_JSON_DEEPEST 1000 /* for who asks for more, as Python does */
 
 typedef enum {
     DJS_JSON_NULL,
@@ -55,6 +56,12 @@ typedef struct {
 apr_status_t djs_json_normal(djs_bytes_t *out, apr_size_t *used,
                              djs_bytes_t text, apr_size_t ceiling,
                              apr_pool_t *p);
+
+/* As djs_json_normal() of a whole text, but `depth` says how deep it may be
+ * nested, up to DJS_JSON_DEEPEST. All other functions refuse a text that is
+ * deeper than DJS_JSON_DEPTH. */
+apr_status_t djs_json_normal_deep(djs_bytes_t *out, djs_bytes_t text,
+                                  apr_size_t ceiling, int depth, apr_pool_t *p);
 
 /* The kind of a normal value. */
 djs_json_e djs_json_kind(djs_bytes_t value);

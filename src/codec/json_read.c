@@ -150,7 +150,7 @@ static int read_to_value(djs_json_reader_t *r)
 /* The bracket that opens a container, and the blanks after it. */
 static int read_opening(djs_json_reader_t *r)
 {
-    if (r->depth == DJS_JSON_DEPTH) {
+    if (r->depth == r->deepest) {
         return 0;
     }
     r->closers[r->depth++] = *r->at == '{' ? '}' : ']';
@@ -185,6 +185,7 @@ void djs_json_reader_init(djs_json_reader_t *r, djs_bytes_t text,
     r->kept = r->at;
     r->out = out;
     r->depth = 0;
+    r->deepest = DJS_JSON_DEPTH;
 }
 
 void djs_json_reader_flush(djs_json_reader_t *r)

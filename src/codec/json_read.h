@@ -18,7 +18,8 @@ typedef struct {
     const char *kept; /* from here on the output is the input, not copied yet */
     djs_buf_t *out;   /* NULL: only normal text is accepted */
     int depth;        /* arrays and objects that are open */
-    char closers[DJS_JSON_DEPTH]; /* what closes each of them */
+    int deepest;      /* how many of them may be: DJS_JSON_DEPTH, or more */
+    char closers[DJS_JSON_DEEPEST]; /* what closes each of them */
 } djs_json_reader_t;
 
 /* Begins at the start of `text`; `out` may be NULL. Both are borrowed for as

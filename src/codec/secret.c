@@ -1,4 +1,4 @@
-/* codec/secret.c - files that hold 32 random bytes as 64 hex digits. */
+/* codec/secret.c - files that hold a secret: ours, or a Django site's. */
 #include "codec/secret.h"
 
 #include <errno.h>
@@ -95,45 +95,60 @@ static const char *malformed(const char *path, apr_pool_t *p)
                         path, DIGITS, DJS_SECRET_BYTES, path);
 }
 
-/* Reads to the end of the file, or one byte more than a secret can have. */
-static const char *read_text(char *text, apr_size_t *len, int fd,
-                             const char *path, apr_pool_t *p)
+/* Reads to the end of the file, or `room` bytes of it; 0, or errno. */
+static int read_all(char *text, apr_size_t *len, apr_size_t room, int fd)
 {
     *len = 0;
-    while (*len <= MOST_BYTES) {
-        ssize_t got = read(fd, text + *len, MOST_BYTES + 1 - *len);
+    while (*len < room) {
+        ssize_t got = read(fd, text + *len, room - *len);
 
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got < 0) {
-            return trouble(path, errno, p);
+            return errno;
         }
         if (got == 0) {
             break;
         }
         *len += (apr_size_t)got;
     }
-    return NULL;
+    return 0;
 }
 
-/* All that is asked of an open file, and its content. */
-static const char *read_file(unsigned char *secret, int fd, const char *path,
-                             apr_pool_t *p)
+/* Up to `room` bytes of the file `path`, which must be fit for a secret. The
+ * checks ask the open file, not the path, so nothing can change between check
+ * and use; and a FIFO does not block. */
+static const char *read_file(char *text, apr_size_t *len, apr_size_t room,
+                             const char *path, apr_pool_t *p)
 {
-    char text[MOST_BYTES + 1];
     const char *sentence;
-    apr_size_t len;
     struct stat st;
+    int error;
+    int fd =
+        open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-    if (fstat(fd, &st) != 0) {
+    if (fd < 0) {
         return trouble(path, errno, p);
     }
-    sentence = refusal(path, &st, p);
-    if (sentence) {
-        return sentence;
+    error = fstat(fd, &st) == 0 ? 0 : errno;
+    sentence = error ? NULL : refusal(path, &st, p);
+    if (!error && !sentence) {
+        error = read_all(text, len, room, fd);
     }
-    sentence = read_text(text, &len, fd, path, p);
+    close(fd);
+    return error ? trouble(path, error, p) : sentence;
+}
+
+const char *djs_secret_read(unsigned char secret[DJS_SECRET_BYTES],
+                            const char *path, apr_pool_t *p)
+{
+    char text[MOST_BYTES + 1]; /* one byte more than a secret can have */
+    const char *sentence;
+    apr_size_t len;
+
+    OPENSSL_cleanse(secret, DJS_SECRET_BYTES);
+    sentence = read_file(text, &len, sizeof(text), path, p);
     if (!sentence &&
         djs_secret_parse(secret, djs_bytes_of(text, len)) != APR_SUCCESS) {
         sentence = malformed(path, p);
@@ -142,22 +157,39 @@ static const char *read_file(unsigned char *secret, int fd, const char *path,
     return sentence;
 }
 
-/* The checks ask the open file, not the path, so nothing can change between
- * check and use; and a FIFO does not block. */
-const char *djs_secret_read(unsigned char secret[DJS_SECRET_BYTES],
-                            const char *path, apr_pool_t *p)
+static apr_status_t wipe_line(void *data)
 {
-    const char *sentence;
-    int fd;
+    OPENSSL_cleanse(data, DJS_SECRET_LINE + 2);
+    return APR_SUCCESS;
+}
 
-    OPENSSL_cleanse(secret, DJS_SECRET_BYTES);
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        return trouble(path, errno, p);
+const char *djs_secret_read_line(djs_bytes_t *line, const char *path,
+                                 apr_pool_t *p)
+{
+    char *text = apr_palloc(p, DJS_SECRET_LINE + 2); /* CR LF behind it */
+    const char *end;
+    const char *sentence;
+    apr_size_t len;
+
+    *line = djs_bytes_of("", 0);
+    apr_pool_cleanup_register(p, text, wipe_line, apr_pool_cleanup_null);
+    sentence = read_file(text, &len, DJS_SECRET_LINE + 2, path, p);
+    if (sentence) {
+        return sentence;
     }
-    sentence = read_file(secret, fd, path, p);
-    close(fd);
-    return sentence;
+    end = memchr(text, '\n', len);
+    len = end ? (apr_size_t)(end - text) : len;
+    if (end && len > 0 && text[len - 1] == '\r') {
+        len--;
+    }
+    if (len == 0 || len > DJS_SECRET_LINE) {
+        return apr_psprintf(p,
+                            "secret file %s: the first line has %s; write the "
+                            "site's SECRET_KEY there",
+                            path, len == 0 ? "no bytes" : "too many bytes");
+    }
+    *line = djs_bytes_of(text, len);
+    return NULL;
 }
 
 /* 0, or errno. */

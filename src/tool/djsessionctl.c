@@ -16,6 +16,7 @@
 #include "session/commit.h"
 #include "tool/commands.h"
 #include "tool/owner.h"
+#include "tool/translate.h"
 
 #define MAX_SIZE 65536 /* of session data; the tool writes none */
 
@@ -42,6 +43,7 @@ static djs_ctl_e usage(FILE *out, djs_ctl_e status)
             "  --data              show values\n"
             "  --user ID, --all    whose sessions to revoke\n",
             DJS_STATEDIR, DJS_STATEDIR);
+    fputs(djs_translate_usage(), out);
     return status;
 }
 
@@ -147,7 +149,7 @@ static djs_ctl_e run(int argc, const char *const *argv, apr_pool_t *p)
 int main(int argc, const char *const *argv)
 {
     apr_pool_t *p;
-    djs_ctl_e status;
+    int status;
 
     signal(SIGPIPE, SIG_IGN);
     umask(077);
@@ -155,8 +157,10 @@ int main(int argc, const char *const *argv)
         return DJS_CTL_FAILED;
     }
     apr_pool_create(&p, NULL);
-    status = run(argc, argv, p);
-    apr_pool_destroy(p); /* wipes the key ring */
+    status = argc > 1 && djs_translate_knows(argv[1])
+                 ? djs_translate_run(argc - 1, argv + 1, p)
+                 : (int)run(argc, argv, p);
+    apr_pool_destroy(p); /* wipes the keys */
     apr_terminate();
     return status;
 }

@@ -368,6 +368,62 @@ static void servers_that_start_at_once_agree_on_one_secret(void **state)
     assert_int_equal(files_in_dir(), 10);
 }
 
+/* The first line of a file, as SECRET_KEY of a Django site. */
+static const struct {
+    const char *text, *line; /* NULL: refused */
+} lines[] = {
+    { "a key\n", "a key" },
+    { "a key", "a key" },
+    { "a key\r\nsecond", "a key" },
+    { " a key \n\n", " a key " },
+    { "cl\xc3\xa9\n", "cl\xc3\xa9" },
+    { "k\r", "k\r" },
+    { "", NULL },
+    { "\nk", NULL },
+    { "\r\n", NULL },
+};
+
+static void a_first_line_is_read_as_it_stands(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        const char *path =
+            write_file("line", lines[i].text, strlen(lines[i].text), 0600);
+        djs_bytes_t line;
+        const char *said = djs_secret_read_line(&line, path, pool);
+
+        if (lines[i].line) {
+            assert_null(said);
+            assert_true(djs_bytes_equal(line, djs_bytes(lines[i].line)));
+        }
+        else {
+            assert_non_null(strstr(said, "the first line has no bytes"));
+            assert_int_equal(line.len, 0);
+        }
+    }
+}
+
+static void a_first_line_is_kept_from_others_and_bounded(void **state)
+{
+    char *text = apr_pcalloc(pool, DJS_SECRET_LINE + 3);
+    djs_bytes_t line;
+
+    (void)state;
+    assert_non_null(strstr(
+        djs_secret_read_line(&line, write_file("line", "k", 1, 0644), pool),
+        "mode 0644"));
+    memset(text, 'k', DJS_SECRET_LINE + 1);
+    text[DJS_SECRET_LINE] = '\n';
+    assert_null(djs_secret_read_line(
+        &line, write_file("long", text, DJS_SECRET_LINE + 1, 0600), pool));
+    assert_int_equal(line.len, DJS_SECRET_LINE);
+    text[DJS_SECRET_LINE] = 'k';
+    assert_non_null(strstr(
+        djs_secret_read_line(
+            &line, write_file("long", text, DJS_SECRET_LINE + 1, 0600), pool),
+        "too many bytes"));
+}
+
 #define WITH_DIR(test)                                                         \
     cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
@@ -377,6 +433,8 @@ int main(void)
         cmocka_unit_test(exactly_64_hex_digits_are_a_secret),
         WITH_DIR(a_file_is_read_as_its_content_is_parsed),
         WITH_DIR(a_file_without_end_is_not_read_to_it),
+        WITH_DIR(a_first_line_is_read_as_it_stands),
+        WITH_DIR(a_first_line_is_kept_from_others_and_bounded),
         WITH_DIR(only_modes_0600_and_0400_are_read),
         WITH_DIR(what_is_no_regular_file_is_refused),
         WITH_DIR(a_second_hard_link_is_refused),
