@@ -393,6 +393,9 @@ static apr_status_t update_decide(djs_pair_t *pair, djs_dbm_change_t *op)
         rv = op->todo.expires > 0 ? djs_record_plan(&op->head, pair->dbm,
                                                     op->key, op->todo.val.len)
                                   : APR_EINVAL;
+        if (rv == APR_SUCCESS) {
+            rv = djs_pair_room(pair->dbm, op->todo.val.len + 1);
+        }
     }
     return rv;
 }
@@ -434,9 +437,9 @@ static apr_status_t change_run(djs_pair_t *pair, djs_dbm_change_t *op)
         return djs_pair_write(pair, op->how == DJS_PUT_NEW,
                               op->todo.val.len + 1, put_into, change_check, op);
     case DJS_DBM_UPDATE:
-        /* how much will be written is not known before fn has decided */
-        return djs_pair_write(pair, 0, pair->dbm->max_value, update_in,
-                              change_check, op);
+        /* how much will be written, if anything, fn decides: a record can be
+         * removed where nothing more fits */
+        return djs_pair_write(pair, 0, 0, update_in, change_check, op);
     case DJS_DBM_REMOVE:
     default:
         return djs_pair_write(pair, 0, 0, remove_from, change_check, op);
