@@ -95,10 +95,18 @@ my $served = grep { $b->get('/cgi/act', cookie => "sessionid=$_")->status
     =~ /^(?:200|400)$/ } @nasty;
 is $served, scalar @nasty, "I02: $served nasty cookies are answered";
 is DjSession::Server::slurp("$log"), '', 'I02: nothing of them is on the wire';
-$b->get('/cgi/act', cookie => "sessionid=" . some_key($_)) for 1 .. 50;
+my $answered = grep {
+    $b->get('/cgi/act', cookie => "sessionid=" . some_key($_))->status == 200
+} 1 .. 50;
 my $said = DjSession::Server::slurp("$log");
-like $said, qr/\A(?:get djs:s:[0-9a-f]{80}\r\n){50}\z/,
-    'I01: fifty keys that nobody has: fifty commands of our form';
+like $said, qr/\A(?:get djs:s:[0-9a-f]{80}\r\n)+\z/,
+    'I01: fifty keys that nobody has: only commands of our form';
+my $commands = () = $said =~ /^get /mg;
+cmp_ok $answered, '>', 0, 'I01: a tap that is slow is no outage for all';
+ok $commands >= $answered && $commands <= 50,
+    'I01: and one for each, at most'
+    or diag "$answered answered, $commands commands";
+$s->allows(qr/DJS101|DJS102/);
 unlike $said, qr/\Q${\ substr some_key(1), 6 }\E/, 'I01: no key is among them';
 $s->stop;
 
