@@ -58,7 +58,7 @@ sub counter ($name) {
 my $tool = ($ENV{DJS_BUILDDIR} // '.') . '/djsessionctl';
 my $s;
 
-sub ctl ($store, @words) {
+sub tool_on ($store, @words) {
     my $pid = open(my $out, '-|') // die "fork: $!";
     if (!$pid) {
         { exec $tool, @words, '--store', $store, '--namespace', 'localhost',
@@ -88,7 +88,7 @@ $b->act(u => { login => { id => 'ada', data => { n => 1 } } });
 my $before = counter('get_hits');
 is $b->data->{n}, 1, 'a session lives in two tiers' for 1 .. 5;
 cmp_ok counter('get_hits'), '>=', $before + 5, 'memcached answers reads';
-like ctl($dbm, 'stat'), qr/^sessions +1$/m, 'and the DBM files have it';
+like tool_on($dbm, 'stat'), qr/^records +1$/m, 'and the DBM files have it';
 $b->act(u => { incr => { n => 1 } }) for 1 .. 3;
 is $b->data->{n}, 4, 'a change is seen at once';
 
@@ -181,8 +181,8 @@ for my $store ($both, $dbm) {
     $v->act(u => { login => 'cy' });
     my $tag = $v->get('/cgi/act')->env->{DJSESSION_TAG};
     is $v->state, 'live', 'a session, in both tiers';
-    like ctl($store, 'list'), qr/^$tag /m, 'djsessionctl lists it';
-    ctl($store, 'remove', $tag);
+    like tool_on($store, 'list'), qr/^$tag /m, 'djsessionctl lists it';
+    tool_on($store, 'remove', $tag);
     is $v->state, 'none', "C20: removed (@{[(split ' ', $store)[0]]}):"
         . ' httpd sees it at once';
 }

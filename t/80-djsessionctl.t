@@ -8,27 +8,12 @@ use lib 't/lib';
 use File::Copy qw(copy);
 use DjSession::Test;
 
-my $tool = ($ENV{DJS_BUILDDIR} // '.') . '/djsessionctl';
+my $tool = DjSession::Test::tool();
 plan skip_all => "no $tool" unless -x $tool;
 
 my $s = server();
 my @whose = ('--store', 'dbm:' . $s->storedir, '--namespace', 'localhost',
     '--secret-file', $s->state . '/secret.key');
-
-# Runs the tool: (exit status, standard output, standard error).
-sub ctl (@words) {
-    my $error = "$s->{dir}/ctl.err";
-    my $pid = open(my $out, '-|') // die "fork: $!";
-    if (!$pid) {
-        open STDERR, '>', $error;
-        { exec $tool, @words }
-        POSIX::_exit(127);
-    }
-    local $/ = undef;
-    my $said = <$out> // '';
-    close $out;
-    return ($? >> 8, $said, DjSession::Server::slurp($error));
-}
 
 sub owners {
     my $dir = $s->storedir;
@@ -46,17 +31,17 @@ my $before = owners();
 
 # --- what it shows -----------------------------------------------------------
 
-my ($status, $out, $err) = ctl('list', @whose);
+my ($status, $out, $err) = ctl($s, 'list', @whose);
 is $status, 0, 'list works while httpd runs';
 like $out, qr/^$tag{$_}  \d{4}-\d\d-\d\dT/m, "and shows ${_}'s session"
     for sort keys %tag;
 is scalar(() = $out =~ /\n/g), 3, 'and no other';
 is $err, '', 'without a complaint';
 
-($status, my $shown) = ctl('show', $tag{ada}, @whose);
+($status, my $shown) = ctl($s, 'show', $tag{ada}, @whose);
 is $status, 0, 'show works';
 like $shown, qr/^last login +\d{4}-/m, 'and knows of the login';
-my ($data) = (ctl('show', $tag{ada}, @whose, '--data'))[1] =~ /^data +(.*)/m;
+my ($data) = (ctl($s, 'show', $tag{ada}, @whose, '--data'))[1] =~ /^data +(.*)/m;
 is_deeply decode($data), { _auth_user_id => 'ada', word => 'CanaryWord' },
     'with --data it shows what is in the session';
 unlike $out . $shown, qr/CanaryWord|_auth_user_id|"ada"/,
@@ -64,27 +49,27 @@ unlike $out . $shown, qr/CanaryWord|_auth_user_id|"ada"/,
 my $keys = join '|', $ada->session_key, $bob->session_key;
 unlike join('', $out, $shown, $data), qr/$keys/, 'M01: and a key never';
 
-($status, $out) = ctl('stat', '--store', 'dbm:' . $s->storedir);
+($status, $out) = ctl($s, 'stat', '--store', 'dbm:' . $s->storedir);
 like $out, qr/^records +2$/m, 'stat counts, and needs no secret for it';
-($status, $out) = ctl('check', @whose);
+($status, $out) = ctl($s, 'check', @whose);
 is "$status $out", "0 2 sessions open, 0 records do not\n", 'check is content';
 
 # --- what it does ------------------------------------------------------------
 
-($status) = ctl('remove', $tag{bob}, @whose);
+($status) = ctl($s, 'remove', $tag{bob}, @whose);
 is $status, 0, 'remove works';
 is $bob->state, 'none', 'C20: and the session opens no more, at once';
 is $ada->state, 'live', 'the other one still does';
-($status, undef, $err) = ctl('remove', $tag{bob}, @whose);
+($status, undef, $err) = ctl($s, 'remove', $tag{bob}, @whose);
 is $status, 1, 'what is not there cannot be removed';
 like $err, qr/no session $tag{bob}/, 'and it says so';
 
 my $guest = $s->browser;
 $guest->act(u => { set => { n => 1 }, expiry => 1 });
 $s->wait_until(sub {
-    (ctl('stat', '--store', 'dbm:' . $s->storedir))[1] =~ /^sessions +1$/m;
+    (ctl($s, 'stat', '--store', 'dbm:' . $s->storedir))[1] =~ /^records +1$/m;
 }, 5);
-($status, $out) = ctl('sweep', '--store', 'dbm:' . $s->storedir);
+($status, $out) = ctl($s, 'sweep', '--store', 'dbm:' . $s->storedir);
 like $out, qr/^1 expired records/, 'sweep removes what has expired';
 is $ada->state, 'live', 'and nothing else';
 is owners(), $before, 'O13: all of this left owners and groups as they were'
@@ -92,18 +77,18 @@ is owners(), $before, 'O13: all of this left owners and groups as they were'
 
 # --- what it refuses ---------------------------------------------------------
 
-($status, $out) = ctl('check', @whose[0, 1, 4, 5], '--namespace', 'elsewhere');
+($status, $out) = ctl($s, 'check', @whose[0, 1, 4, 5], '--namespace', 'elsewhere');
 is "$status $out", "1 0 sessions open, 1 records do not\n",
     'G05: a record opens in its own namespace only, and check fails then';
 my $stranger = $s->make_secret("$s->{dir}/stranger.key");
 ($status, $out, $err) =
-    ctl('list', @whose[0 .. 3], '--secret-file', $stranger);
+    ctl($s, 'list', @whose[0 .. 3], '--secret-file', $stranger);
 unlike $out, qr/$tag{ada}/, 'G10: nothing is shown under another secret';
 is $status, 1, 'and list fails, for it has not shown all there is';
 like $err, qr/1 records do not open.*--namespace.*--secret-file/s,
     'and names the two likely causes';
 ($status, $out, $err) =
-    ctl('list', @whose[0, 1, 4, 5], '--namespace', 'elsewhere');
+    ctl($s, 'list', @whose[0, 1, 4, 5], '--namespace', 'elsewhere');
 ok $status == 1 && $err =~ /1 records do not open/,
     'G05: so it does with the name of another host' or diag "$status: $err";
 unlike $out, qr/$tag{ada}/, 'of whose sessions nothing is shown';
@@ -130,7 +115,7 @@ my @refusals = (
 );
 for my $row (@refusals) {
     my ($wanted, $why, @words) = @$row;
-    ($status, undef, $err) = ctl(@words);
+    ($status, undef, $err) = ctl($s, @words);
     my $shown = join ' ', grep { defined } @words[0, 1];
     ok $status == $wanted && $err =~ $why, "refused: $shown"
         or diag "$status: $err";

@@ -7,25 +7,10 @@ use lib 't/lib';
 use DjSession::Memcached;
 use DjSession::Test;
 
-my $tool = ($ENV{DJS_BUILDDIR} // '.') . '/djsessionctl';
+my $tool = DjSession::Test::tool();
 plan skip_all => "no $tool" unless -x $tool;
 
 my ($s, @whose);
-
-# Runs the tool: (exit status, standard output, standard error).
-sub ctl (@words) {
-    my $error = "$s->{dir}/ctl.err";
-    my $pid = open(my $out, '-|') // die "fork: $!";
-    if (!$pid) {
-        open STDERR, '>', $error;
-        { exec $tool, @words }
-        POSIX::_exit(127);
-    }
-    local $/ = undef;
-    my $said = <$out> // '';
-    close $out;
-    return ($? >> 8, $said, DjSession::Server::slurp($error));
-}
 
 sub login ($user) {
     my $b = $s->browser;
@@ -57,7 +42,7 @@ sub revokes ($where) {
     my @said = parallel(3, sub ($i) {
         return stream($ada, $end) if $i < 3;
         select undef, undef, undef, 0.3;
-        my ($status, $out) = ctl('revoke', '--user', 'ada', @whose);
+        my ($status, $out) = ctl($s, 'revoke', '--user', 'ada', @whose);
         $s->file('sync/revoked', '');
         return "$status $out";
     });
@@ -68,7 +53,7 @@ sub revokes ($where) {
     is user($twin), '-', "C20: $where: nor her other session";
     is user($bob), 'bob', "C20: $where: others go on";
     is user(login('ada')), 'ada', "C20: $where: she may log in again";
-    my ($status, $out) = ctl('revoke', '--all', @whose);
+    my ($status, $out) = ctl($s, 'revoke', '--all', @whose);
     is "$status $out", "0 every session of localhost has ended\n",
         "C21: $where: revoke --all";
     is user($bob) . ($guest->data // 'nothing'), '-nothing',
@@ -82,16 +67,16 @@ $s = server();
 @whose = ('--store', 'dbm:' . $s->storedir, '--namespace', 'localhost',
     '--secret-file', $s->state . '/secret.key');
 revokes('DBM files');
-my ($status, undef, $err) = ctl('revoke', @whose);
+my ($status, undef, $err) = ctl($s, 'revoke', @whose);
 is $status, 2, 'without --user or --all it is a mistake';
 like $err, qr/needs --user ID.*or --all/, 'and it says what to say';
-($status, undef, $err) = ctl('revoke', '--user', 'x', '--all', @whose);
+($status, undef, $err) = ctl($s, 'revoke', '--user', 'x', '--all', @whose);
 is $status, 2, 'both are a mistake, too';
-is +(ctl('revoke', '--user', 'nobody', @whose))[0], 0,
+is +(ctl($s, 'revoke', '--user', 'nobody', @whose))[0], 0,
     'a user who has no session is no mistake';
-like +(ctl('list', @whose))[1], qr/^(?:TAG[^\n]*\n)(?:[0-9a-f]{12} [^\n]*\n)*$/,
+like +(ctl($s, 'list', @whose))[1], qr/^(?:TAG[^\n]*\n)(?:[0-9a-f]{12} [^\n]*\n)*$/,
     'list shows sessions, not marks';
-is +(ctl('check', @whose))[0], 0, 'check is content with marks';
+is +(ctl($s, 'check', @whose))[0], 0, 'check is content with marks';
 $s->stop;
 
 # In memcached, on two servers.
@@ -105,13 +90,13 @@ SKIP: {
     revokes('memcached');
     my $ada = login('ada');
     $mc[1]->freeze;
-    ($status, undef, $err) = ctl('revoke', '--user', 'ada', @whose);
+    ($status, undef, $err) = ctl($s, 'revoke', '--user', 'ada', @whose);
     is $status, 1, 'I03: with a server that is silent it fails';
     like $err, qr/some of the sessions may live on: run this again/,
         'I03: and says so';
     $mc[1]->thaw;
     ok $s->wait_until(sub {
-            !(ctl('revoke', '--user', 'ada', @whose))[0] }, 10),
+            !(ctl($s, 'revoke', '--user', 'ada', @whose))[0] }, 10),
         'I03: it succeeds when that is back';
     is user($ada), '-', 'C20: and then she is out';
     $s->allows(qr/DJS101|DJS102/);

@@ -89,25 +89,9 @@ static apr_status_t write_list(djs_update_t *todo, djs_bytes_t current,
 static apr_status_t save_list(list_t *list)
 {
     const djs_save_t *v = list->v;
-    apr_status_t rv = DJS_ETAKEN;
 
-    for (int i = 0; i < MOST_TRIES && rv == DJS_ETAKEN; i++) {
-        djs_update_t todo;
-
-        rv = djs_store_update(v->place->store, list->at.store_key, write_list,
-                              list, v->call, v->p);
-        if (rv != DJS_EABSENT) {
-            break;
-        }
-        memset(&todo, 0, sizeof todo);
-        rv = write_list(&todo, djs_bytes_of(NULL, 0), list, v->p);
-        if (rv == APR_SUCCESS) {
-            rv = djs_store_put(v->place->store, list->at.store_key,
-                               (djs_item_t){ todo.val, todo.expires },
-                               DJS_PUT_NEW, v->call, v->p);
-        }
-    }
-    return rv == DJS_ETAKEN ? DJS_ETROUBLE : rv;
+    return djs_store_change(v->place->store, list->at.store_key, write_list,
+                            list, v->call, v->p);
 }
 
 /* Follows a store key to where its session is by now: `*entry` becomes that

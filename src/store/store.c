@@ -176,6 +176,42 @@ apr_status_t djs_store_update(djs_store_t *store, djs_bytes_t key,
                : rv;
 }
 
+/* The record that is there is updated, or a new one put. */
+static apr_status_t update_or_put(djs_store_t *store, djs_bytes_t key,
+                                  checked_t *checked, djs_call_t call,
+                                  apr_pool_t *scratch)
+{
+    apr_status_t rv = DJS_ETAKEN;
+    djs_update_t todo;
+
+    while (rv == DJS_ETAKEN && call.until > djs_clock_steady()) {
+        rv = store->provider->update(store->self, key, checked_fn, checked,
+                                     call, scratch);
+        if (rv != DJS_EABSENT) {
+            break;
+        }
+        rv = checked_fn(&todo, djs_bytes_of(NULL, 0), checked, scratch);
+        if (rv == APR_SUCCESS && todo.what == DJS_UPDATE_REPLACE) {
+            rv = store->provider->put(store->self, key,
+                                      (djs_item_t){ todo.val, todo.expires },
+                                      DJS_PUT_NEW, call, scratch);
+        }
+    }
+    return rv == DJS_ETAKEN ? DJS_ETIMEOUT : rv;
+}
+
+apr_status_t djs_store_change(djs_store_t *store, djs_bytes_t key,
+                              djs_update_fn fn, void *baton, djs_call_t call,
+                              apr_pool_t *scratch)
+{
+    checked_t checked = { fn, baton, store->max_value };
+    apr_status_t rv = check(key, call);
+
+    return rv == APR_SUCCESS
+               ? update_or_put(store, key, &checked, call, scratch)
+               : rv;
+}
+
 apr_status_t djs_store_remove(djs_store_t *store, djs_bytes_t key,
                               djs_call_t call, apr_pool_t *scratch)
 {
@@ -215,30 +251,6 @@ apr_status_t djs_store_get_beside(djs_store_t *store, djs_bytes_t key,
     }
     *val = djs_bytes_of(NULL, 0);
     return store->provider->get_beside(store->self, key, beside, call, val, p);
-}
-
-/* One place: the record that is there is updated, or a new one put. */
-static apr_status_t update_or_put(djs_store_t *store, djs_bytes_t key,
-                                  checked_t *checked, djs_call_t call,
-                                  apr_pool_t *scratch)
-{
-    apr_status_t rv = DJS_ETAKEN;
-    djs_update_t todo;
-
-    while (rv == DJS_ETAKEN && call.until > djs_clock_steady()) {
-        rv = store->provider->update(store->self, key, checked_fn, checked,
-                                     call, scratch);
-        if (rv != DJS_EABSENT) {
-            break;
-        }
-        rv = checked_fn(&todo, djs_bytes_of(NULL, 0), checked, scratch);
-        if (rv == APR_SUCCESS && todo.what == DJS_UPDATE_REPLACE) {
-            rv = store->provider->put(store->self, key,
-                                      (djs_item_t){ todo.val, todo.expires },
-                                      DJS_PUT_NEW, call, scratch);
-        }
-    }
-    return rv == DJS_ETAKEN ? DJS_ETIMEOUT : rv;
 }
 
 apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,

@@ -171,6 +171,12 @@ apr_status_t djs_store_update(djs_store_t *store, djs_bytes_t key,
                               djs_update_fn fn, void *baton, djs_call_t call,
                               apr_pool_t *scratch);
 
+/* The same, for a record that may be new: where there is none `fn` is called
+ * with an empty `current`, and what it wants stored is put. */
+apr_status_t djs_store_change(djs_store_t *store, djs_bytes_t key,
+                              djs_update_fn fn, void *baton, djs_call_t call,
+                              apr_pool_t *scratch);
+
 /* Removing what is not there succeeds: logout must be repeatable. */
 apr_status_t djs_store_remove(djs_store_t *store, djs_bytes_t key,
                               djs_call_t call, apr_pool_t *scratch);
@@ -196,9 +202,9 @@ apr_status_t djs_store_get_beside(djs_store_t *store, djs_bytes_t key,
                                   djs_bytes_t beside, djs_call_t call,
                                   djs_bytes_t *val, apr_pool_t *p);
 
-/* As djs_store_update, in every place where records may lie; `fn` is called for
- * each, with an empty `current` where there is none. APR_SUCCESS: it was done
- * in all of them. Otherwise in some of them, or none: to be done again. */
+/* As djs_store_change, in every place where records may lie. APR_SUCCESS: it
+ * was done in all of them. Otherwise in some of them, or none: to be done
+ * again. */
 apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,
                                   djs_update_fn fn, void *baton,
                                   djs_call_t call, apr_pool_t *scratch);

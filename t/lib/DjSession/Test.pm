@@ -15,7 +15,7 @@ use DjSession::Server;
 our @EXPORT = (
     @Test::More::EXPORT,
     qw(server backend refused started parallel begin_parallel end_parallel
-        json some_key KEY live_data counter_pages counted)
+        json some_key KEY ctl live_data counter_pages counted)
 );
 
 # A well-formed session key, as a regular expression.
@@ -106,6 +106,24 @@ sub counted ($browser) {
     my ($n) = ($r->header('X-Data') // '') =~ /"n":(\d+)/;
     return $n;
 }
+
+# Runs djsessionctl beside a server: (exit status, output, error output).
+sub ctl ($s, @words) {
+    my $error = $s->dir . '/ctl.err';
+    my $pid = open(my $out, '-|') // die "fork: $!";
+    if (!$pid) {
+        open STDERR, '>', $error;
+        { exec tool(), @words }
+        POSIX::_exit(127);
+    }
+    local $/ = undef;
+    my $said = <$out> // '';
+    close $out;
+    return ($? >> 8, $said, DjSession::Server::slurp($error));
+}
+
+# Where djsessionctl has been built.
+sub tool () { return ($ENV{DJS_BUILDDIR} // '.') . '/djsessionctl' }
 
 # The session data of a key, asked for by a visitor of its own.
 sub live_data ($browser, $key) { return $browser->other($key)->data }
