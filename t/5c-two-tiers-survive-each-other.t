@@ -55,20 +55,12 @@ sub counter ($name) {
     return $n;
 }
 
-my $tool = ($ENV{DJS_BUILDDIR} // '.') . '/djsessionctl';
 my $s;
 
 sub tool_on ($store, @words) {
-    my $pid = open(my $out, '-|') // die "fork: $!";
-    if (!$pid) {
-        { exec $tool, @words, '--store', $store, '--namespace', 'localhost',
-            '--secret-file', $s->state . '/secret.key' }
-        POSIX::_exit(127);
-    }
-    local $/ = undef;
-    my $said = <$out> // '';
-    close $out;
-    return $? >> 8 ? "exit $?" : $said;
+    my ($status, $out) = ctl($s, @words, '--store', $store, '--namespace',
+        'localhost', '--secret-file', $s->state . '/secret.key');
+    return $status ? "exit $status" : $out;
 }
 
 sub lines ($re) { return scalar grep { /$re/ } split /\n/, $s->log }

@@ -41,7 +41,8 @@ is $err, '', 'without a complaint';
 ($status, my $shown) = ctl($s, 'show', $tag{ada}, @whose);
 is $status, 0, 'show works';
 like $shown, qr/^last login +\d{4}-/m, 'and knows of the login';
-my ($data) = (ctl($s, 'show', $tag{ada}, @whose, '--data'))[1] =~ /^data +(.*)/m;
+my ($data) = (ctl($s,
+    'show', $tag{ada}, @whose, '--data'))[1] =~ /^data +(.*)/m;
 is_deeply decode($data), { _auth_user_id => 'ada', word => 'CanaryWord' },
     'with --data it shows what is in the session';
 unlike $out . $shown, qr/CanaryWord|_auth_user_id|"ada"/,
