@@ -78,7 +78,8 @@ is owners(), $before, 'O13: all of this left owners and groups as they were'
 
 # --- what it refuses ---------------------------------------------------------
 
-($status, $out) = ctl($s, 'check', @whose[0, 1, 4, 5], '--namespace', 'elsewhere');
+($status, $out) = ctl($s, 'check', @whose[0, 1, 4, 5], '--namespace',
+    'elsewhere');
 is "$status $out", "1 0 sessions open, 1 records do not\n",
     'G05: a record opens in its own namespace only, and check fails then';
 my $stranger = $s->make_secret("$s->{dir}/stranger.key");

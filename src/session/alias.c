@@ -71,6 +71,11 @@ int djs_alias_in_grace(const djs_record_t *record, apr_time_t now)
     return gone < record->age && gone > -record->age;
 }
 
+int djs_alias_is_late(const djs_record_t *record, apr_time_t now)
+{
+    return now - record->saved >= record->age;
+}
+
 /* What djs_alias_end is about, and what its update came to. */
 typedef struct {
     const djs_place_t *place;

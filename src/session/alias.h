@@ -11,7 +11,9 @@
 
 #include "session/commit.h"
 
-#define DJS_ALIAS_HOPS 200 /* rotations that a key may have been through */
+/* Rotations that a key may have been through; who follows them has a deadline,
+ * too. */
+#define DJS_ALIAS_HOPS 2000
 
 /* Who took a key's place. */
 typedef struct {
@@ -34,6 +36,10 @@ apr_status_t djs_alias_read(djs_alias_t *out, const djs_record_t *record,
 
 /* Nonzero while the alias leads somewhere. */
 int djs_alias_in_grace(const djs_record_t *record, apr_time_t now);
+
+/* Nonzero when the grace is certainly over. It is neither when the clock has
+ * gone back by more than that: then nobody knows when the key was given up. */
+int djs_alias_is_late(const djs_record_t *record, apr_time_t now);
 
 /* Ends the session at `store_key`, or the one that its key was given up for,
  * wherever that has got to; `store_key` becomes that of the last record met,

@@ -109,6 +109,9 @@ static apr_status_t load_one(load_t *l, const char *candidate)
                                                               : rv;
         }
         if (!djs_alias_in_grace(&found.record, l->call.now)) {
+            if (!djs_alias_is_late(&found.record, l->call.now)) {
+                return APR_SUCCESS;
+            }
             memcpy(l->stale, found.spot.store_key, sizeof l->stale);
             memcpy(l->s->replay.tag, found.record.tag, sizeof l->s->replay.tag);
             l->successor = to;

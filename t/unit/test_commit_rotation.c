@@ -390,6 +390,23 @@ static void a_replayed_key_ends_its_session_with_flush(void **state)
     assert_false(load(old)->replay.seen);
 }
 
+/* N01: a clock that goes back far makes no key a replayed one. */
+static void a_clock_that_went_back_ends_no_session(void **state)
+{
+    char *old = fresh(), *new;
+
+    (void)state;
+    now += 10 * terms.grace;
+    new = rotate(load(old));
+    now -= 5 * terms.grace;
+    terms.replay_flush = 1;
+    assert_int_equal(load(old)->state, DJS_STATE_NONE);
+    assert_false(load(old)->replay.seen);
+    assert_string_equal(data_of(new), "{\"a\":1}");
+    now += 5 * terms.grace;
+    assert_string_equal(data_of(old), "{\"a\":1}");
+}
+
 /* C18: within the grace, and beside a key that is live, no key is replayed. */
 static void a_key_beside_a_live_one_is_no_replay(void **state)
 {
@@ -525,6 +542,7 @@ int main(void)
         T(a_rotation_during_a_logout_saves_nothing),
         T(a_replayed_key_is_told_of_once),
         T(a_replayed_key_ends_its_session_with_flush),
+        T(a_clock_that_went_back_ends_no_session),
         T(a_key_beside_a_live_one_is_no_replay),
         T(a_rotation_finds_a_record_that_moves_to_the_first_secret),
         T(a_move_finds_a_record_that_gets_a_new_key),
