@@ -5,6 +5,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include "httpd/api.h"
 #include "httpd/directives.h"
 #include "httpd/expr.h"
 #include "httpd/guard.h"
@@ -17,6 +18,8 @@
 
 static void register_hooks(apr_pool_t *p)
 {
+    /* Stores of other modules must be known before DjSessionStore is read. */
+    ap_hook_pre_config(djs_api_find_stores, NULL, NULL, APR_HOOK_MIDDLE);
     /* Contradictions are found by configtest too, not only at start. */
     ap_hook_check_config(djs_server_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* What configtest says besides, and -D DUMP_DJSESSION. */
@@ -55,6 +58,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(djs_hook_log_transaction, NULL, NULL,
                             APR_HOOK_REALLY_FIRST);
     djs_output_register();
+    djs_api_register();
 }
 
 AP_DECLARE_MODULE(djsession) = {

@@ -8,6 +8,7 @@
 #include <http_request.h>
 #include <util_filter.h>
 #include "base/clock.h"
+#include "httpd/api.h"
 #include "httpd/headers.h"
 #include "httpd/output.h"
 #include "httpd/scrub.h"
@@ -253,6 +254,29 @@ static void note_cookie(djs_request_t *ctx, const djs_policy_t *policy,
     }
 }
 
+static void tell_saved(request_rec *r, djs_request_t *ctx,
+                       const djs_saved_t *saved)
+{
+    switch (saved->did) {
+    case DJS_DID_CREATE:
+        djs_api_tell(r, DJSESSION_EVENT_CREATED, ctx);
+        break;
+    case DJS_DID_RENEW:
+    case DJS_DID_SAVE:
+    case DJS_DID_ROTATE:
+        djs_api_tell(r, DJSESSION_EVENT_SAVED, ctx);
+        break;
+    case DJS_DID_END:
+        djs_api_tell(r, DJSESSION_EVENT_ENDED, ctx);
+        break;
+    case DJS_DID_NOTHING:
+    case DJS_DID_DROP:
+    case DJS_DID_HAND:
+    default:
+        break;
+    }
+}
+
 /* Saves what there is to save; a session that only expressions have looked at
  * is not in use here. OK, or an HTTP error. */
 static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
@@ -283,6 +307,7 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
     }
     log_saved(r, &saved);
     log_quota(r, &saved);
+    tell_saved(r, ctx, &saved);
     note_cookie(ctx, policy, &saved, unasked);
     return OK;
 }

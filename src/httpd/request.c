@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <http_ssl.h>
 #include "base/clock.h"
+#include "httpd/api.h"
 #include "httpd/request.h"
 
 APLOG_USE_MODULE(djsession);
@@ -297,6 +298,9 @@ static djs_request_t *make(request_rec *r, request_rec *top,
         log_refusals(r, ctx);
     }
     ctx->live = ctx->session.state == DJS_STATE_LIVE;
+    if (ctx->live) {
+        djs_api_tell(r, DJSESSION_EVENT_LOADED, ctx);
+    }
     return ctx;
 }
 

@@ -21,6 +21,12 @@ extern const djs_provider_t djs_store_tiers_provider;
  * No configuration reaches it. */
 extern const djs_provider_t djs_store_memory_provider;
 
+/* Makes a further store known by its name; as long as the process, or until
+ * they are forgotten. 0 when the name is taken or there are too many. Not
+ * thread-safe: before any store is created. */
+int djs_store_add(const djs_provider_t *provider);
+void djs_store_forget_added(void);
+
 /* The epoch that a record of eight bytes holds; 0 when it is none. */
 apr_uint64_t djs_store_epoch_of(djs_bytes_t val);
 

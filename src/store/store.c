@@ -5,6 +5,8 @@
 #include "store/providers.h"
 #include "store/store.h"
 
+#define MOST_ADDED 16
+
 struct djs_store {
     const djs_provider_t *provider;
     void *self;
@@ -16,17 +18,48 @@ static const djs_provider_t *const providers[] = {
     &djs_store_dbm_provider, &djs_store_memcache_provider
 };
 
+/* Those of other modules. */
+static const djs_provider_t *added[MOST_ADDED];
+static int added_count;
+
+static int is_name_of(const djs_provider_t *provider, const char *text)
+{
+    apr_size_t len = strlen(provider->name);
+
+    return strncmp(text, provider->name, len) == 0 && text[len] == ':';
+}
+
 /* The provider whose name stands before the colon of `text`, or NULL. */
 static const djs_provider_t *find_provider(const char *text)
 {
     for (apr_size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
-        apr_size_t len = strlen(providers[i]->name);
-
-        if (strncmp(text, providers[i]->name, len) == 0 && text[len] == ':') {
+        if (is_name_of(providers[i], text)) {
             return providers[i];
         }
     }
+    for (int i = 0; i < added_count; i++) {
+        if (is_name_of(added[i], text)) {
+            return added[i];
+        }
+    }
     return NULL;
+}
+
+int djs_store_add(const djs_provider_t *provider)
+{
+    char name[64];
+
+    apr_snprintf(name, sizeof name, "%s:", provider->name);
+    if (added_count == MOST_ADDED || find_provider(name) != NULL) {
+        return 0;
+    }
+    added[added_count++] = provider;
+    return 1;
+}
+
+void djs_store_forget_added(void)
+{
+    added_count = 0;
 }
 
 int djs_store_is_spec(const char *text)

@@ -1,0 +1,379 @@
+/* httpd/api.c - what other modules can do with sessions.
+ *
+ * A handle is the request's session object and the request that asked; all
+ * functions go through `look` or `change`, which say whether they may. */
+#include <apr_strings.h>
+#include <ap_provider.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include "base/clock.h"
+#include "httpd/api.h"
+#include "httpd/view.h"
+#include "session/revoke.h"
+#include "store/providers.h"
+
+APLOG_USE_MODULE(djsession);
+
+struct djsession {
+    djs_request_t *ctx;
+    request_rec *r;
+};
+
+/* One number, two names: the public one is for ever. */
+_Static_assert(DJSESSION_EABSENT == DJS_EABSENT, "absent");
+_Static_assert(DJSESSION_ETOOBIG == DJS_ETOOBIG, "too big");
+_Static_assert(DJSESSION_ETROUBLE == DJS_ETROUBLE, "trouble");
+_Static_assert(DJSESSION_ETIMEOUT == DJS_ETIMEOUT, "timeout");
+_Static_assert(DJSESSION_EUNREADABLE == DJS_EUNREADABLE, "unreadable");
+_Static_assert(DJSESSION_EINVALID == DJS_EINVALID, "invalid");
+_Static_assert(DJSESSION_ETYPE == DJS_ETYPE, "type");
+_Static_assert(DJSESSION_STATUS + 50 > DJS_STATUS_LAST, "room for more");
+_Static_assert((int)DJSESSION_LIVE == (int)DJS_STATE_LIVE &&
+                   (int)DJSESSION_NONE == (int)DJS_STATE_NONE &&
+                   (int)DJSESSION_UNAVAILABLE == (int)DJS_STATE_UNAVAILABLE &&
+                   (int)DJSESSION_UNREADABLE == (int)DJS_STATE_UNREADABLE,
+               "states have the same order");
+
+/* What APR's macro asks for: the hook is optional, so nobody declares it. */
+#define DJSESSION_DECLARE(type) static type
+typedef struct {
+    djsession_HOOK_djsession_event_t *pFunc;
+    const char *szName;
+    const char *const *aszPredecessors;
+    const char *const *aszSuccessors;
+    int nOrder;
+} djsession_LINK_djsession_event_t;
+
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(djsession, DJSESSION, int, djsession_event,
+                                    (request_rec * r, djsession_event_e what,
+                                     djsession_t *s),
+                                    (r, what, s), OK, DECLINED)
+
+static djsession_t *handle(request_rec *r, djs_request_t *ctx)
+{
+    djsession_t *s = apr_palloc(ctx->top->pool, sizeof *s);
+
+    s->ctx = ctx;
+    s->r = r;
+    return s;
+}
+
+void djs_api_tell(request_rec *r, djsession_event_e what, djs_request_t *ctx)
+{
+    if (apr_optional_hook_get("djsession_event") != NULL) {
+        (void)djsession_run_djsession_event(r, what, handle(r, ctx));
+    }
+}
+
+/* -------------------------------------------------------------- looking */
+
+static apr_status_t djsession_load(djsession_t **s, request_rec *r)
+{
+    djs_request_t *ctx;
+    djs_view_e view = djs_view(&ctx, r);
+
+    *s = NULL;
+    if (view == DJS_VIEW_OFF) {
+        return DJSESSION_EOFF;
+    }
+    *s = handle(r, ctx);
+    return view == DJS_VIEW_TROUBLE      ? DJSESSION_ETROUBLE
+           : view == DJS_VIEW_UNREADABLE ? DJSESSION_EUNREADABLE
+                                         : APR_SUCCESS;
+}
+
+static djsession_state_e djsession_state(const djsession_t *s)
+{
+    return (djsession_state_e)s->ctx->session.state;
+}
+
+static apr_status_t djsession_facts(djsession_facts_t *facts,
+                                    const djsession_t *s)
+{
+    const djs_record_t *record = &s->ctx->session.record;
+
+    memset(facts, 0, sizeof *facts);
+    facts->tag = "";
+    if (s->ctx->session.state != DJS_STATE_LIVE) {
+        return DJSESSION_EABSENT;
+    }
+    facts->tag = record->tag;
+    facts->created = record->created;
+    facts->authenticated = record->authenticated;
+    facts->expires = record->expires;
+    return APR_SUCCESS;
+}
+
+/* A value that outlives later changes, NUL-terminated. */
+static apr_status_t look(djs_bytes_t *json, djsession_t *s, djs_bytes_t key)
+{
+    const djs_bytes_t *value;
+    apr_status_t rv = djs_session_get(&s->ctx->session, key, &value);
+
+    *json = djs_bytes_of(NULL, 0);
+    if (rv == APR_SUCCESS && value == NULL) {
+        return DJSESSION_EABSENT;
+    }
+    if (rv == APR_SUCCESS) {
+        *json = djs_bytes_of(
+            apr_pstrmemdup(s->ctx->top->pool, value->data, value->len),
+            value->len);
+    }
+    return rv;
+}
+
+static apr_status_t djsession_get(const char **json, djsession_t *s,
+                                  const char *key)
+{
+    djs_bytes_t value;
+    apr_status_t rv = look(&value, s, djs_bytes(key));
+
+    *json = value.data;
+    return rv;
+}
+
+static apr_status_t djsession_get_text(const char **text, djsession_t *s,
+                                       const char *key)
+{
+    djs_bytes_t value, said;
+    apr_status_t rv = look(&value, s, djs_bytes(key));
+
+    *text = NULL;
+    if (rv == APR_SUCCESS && djs_json_kind(value) != DJS_JSON_STRING) {
+        return DJSESSION_ETYPE;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = djs_json_text(&said, value, s->ctx->top->pool);
+    }
+    if (rv == APR_SUCCESS && strlen(said.data) != said.len) {
+        rv = DJSESSION_EINVALID; /* a NUL in it would cut it */
+    }
+    *text = rv == APR_SUCCESS ? said.data : NULL;
+    return rv;
+}
+
+static apr_status_t djsession_keys(apr_array_header_t **keys, djsession_t *s)
+{
+    apr_pool_t *p = s->ctx->top->pool;
+    const djs_json_member_t *items;
+    int count;
+    apr_status_t rv = djs_session_items(&s->ctx->session, &items, &count);
+
+    *keys = apr_array_make(p, count > 0 ? count : 1, sizeof(const char *));
+    for (int i = 0; i < count; i++) {
+        djs_bytes_t text;
+
+        if (djs_json_text(&text, items[i].key, p) == APR_SUCCESS) {
+            APR_ARRAY_PUSH(*keys, const char *) = text.data;
+        }
+    }
+    return rv;
+}
+
+static apr_status_t user_key(djs_bytes_t *key, const djsession_t *s)
+{
+    return djs_json_text(key, djs_bytes(djs_server_policy(s->r)->user_key),
+                         s->ctx->top->pool);
+}
+
+static apr_status_t djsession_user(const char **user, djsession_t *s)
+{
+    djs_bytes_t key, value;
+    apr_status_t rv = user_key(&key, s);
+
+    *user = NULL;
+    if (rv == APR_SUCCESS) {
+        rv = look(&value, s, key);
+    }
+    if (rv == APR_SUCCESS) {
+        djs_bytes_t text = djs_session_user_text(&value, s->ctx->top->pool);
+
+        *user = text.data;
+        rv = text.len > 0 ? APR_SUCCESS : DJSESSION_EABSENT;
+    }
+    return rv;
+}
+
+/* ------------------------------------------------------------- changing */
+
+static apr_status_t may_change(const djsession_t *s)
+{
+    if (s->ctx->committed) {
+        return DJSESSION_ELATE;
+    }
+    return djs_request_refused(s->ctx, djs_server_policy(s->r))
+               ? DJSESSION_EREFUSED
+               : APR_SUCCESS;
+}
+
+static apr_status_t djsession_set(djsession_t *s, const char *key,
+                                  const char *json)
+{
+    apr_status_t rv = may_change(s);
+
+    return rv == APR_SUCCESS ? djs_session_set(&s->ctx->session, djs_bytes(key),
+                                               djs_bytes(json))
+                             : rv;
+}
+
+static apr_status_t djsession_set_text(djsession_t *s, const char *key,
+                                       const char *text)
+{
+    apr_status_t rv = may_change(s);
+
+    return rv == APR_SUCCESS
+               ? djs_session_set_text(&s->ctx->session, djs_bytes(key),
+                                      djs_bytes(text))
+               : rv;
+}
+
+static apr_status_t djsession_incr(djsession_t *s, const char *key,
+                                   apr_int64_t by)
+{
+    apr_status_t rv = may_change(s);
+
+    return rv == APR_SUCCESS
+               ? djs_session_incr(
+                     &s->ctx->session, djs_bytes(key),
+                     djs_bytes(apr_psprintf(s->ctx->top->pool,
+                                            "%" APR_INT64_T_FMT, by)))
+               : rv;
+}
+
+static apr_status_t djsession_remove(djsession_t *s, const char *key)
+{
+    const djs_bytes_t *ignored;
+    apr_status_t rv = may_change(s);
+
+    return rv == APR_SUCCESS
+               ? djs_session_pop(&s->ctx->session, djs_bytes(key), &ignored)
+               : rv;
+}
+
+static apr_status_t djsession_login(djsession_t *s, const char *user)
+{
+    djs_bytes_t key;
+    apr_status_t rv = may_change(s);
+
+    if (rv == APR_SUCCESS && user[0] == '\0') {
+        rv = DJSESSION_EINVALID;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = user_key(&key, s);
+    }
+    return rv == APR_SUCCESS
+               ? djs_session_login(&s->ctx->session, key, djs_bytes(user))
+               : rv;
+}
+
+static apr_status_t djsession_flush(djsession_t *s)
+{
+    apr_status_t rv = may_change(s);
+
+    return rv == APR_SUCCESS ? djs_session_flush(&s->ctx->session) : rv;
+}
+
+static apr_status_t djsession_logout_everywhere(djsession_t *s)
+{
+    djs_bytes_t key;
+    apr_status_t rv = may_change(s);
+
+    if (rv == APR_SUCCESS) {
+        rv = user_key(&key, s);
+    }
+    return rv == APR_SUCCESS
+               ? djs_session_logout_everywhere(&s->ctx->session, key)
+               : rv;
+}
+
+static apr_status_t djsession_cycle_key(djsession_t *s)
+{
+    apr_status_t rv = may_change(s);
+
+    return rv == APR_SUCCESS ? djs_session_cycle_key(&s->ctx->session) : rv;
+}
+
+static apr_status_t djsession_set_expiry(djsession_t *s, djsession_expiry_e how,
+                                         apr_int64_t when)
+{
+    static const djs_expiry_e hows[] = { DJS_EXPIRY_POLICY, DJS_EXPIRY_BROWSER,
+                                         DJS_EXPIRY_SECONDS, DJS_EXPIRY_DATE };
+    djs_expiry_t expiry = { DJS_EXPIRY_POLICY, 0, 0 };
+    apr_status_t rv = may_change(s);
+
+    if (rv == APR_SUCCESS && ((int)how < 0 || how > DJSESSION_EXPIRY_DATE)) {
+        rv = DJSESSION_EINVALID;
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    expiry.how = hows[how];
+    expiry.seconds = how == DJSESSION_EXPIRY_SECONDS ? when : 0;
+    expiry.date = how == DJSESSION_EXPIRY_DATE ? when : 0;
+    return djs_session_set_expiry(&s->ctx->session, &expiry);
+}
+
+static apr_status_t djsession_revoke(request_rec *r, const char *user)
+{
+    djs_host_t *host = djs_server_host(r->server);
+    djs_revoke_t ask = { &host->place, { apr_time_now(), 0 }, r->pool };
+    apr_status_t rv;
+
+    if (host->back == NULL) {
+        return DJSESSION_EOFF; /* no location of this host has sessions */
+    }
+    if (user[0] == '\0') {
+        return DJSESSION_EINVALID; /* everybody: djsessionctl revoke --all */
+    }
+    ask.call.until = djs_clock_steady() + host->settings.store_timeout;
+    rv = djs_revoke(djs_bytes(user), &ask);
+    djs_request_note_health(r, host->back, rv);
+    return rv;
+}
+
+/* ------------------------------------------------------------- offering */
+
+int djs_api_find_stores(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    apr_array_header_t *names = ap_list_provider_names(
+        ptemp, DJSESSION_STORE_GROUP, DJSESSION_STORE_VERSION);
+
+    (void)pconf;
+    (void)plog;
+    djs_store_forget_added();
+    for (int i = 0; i < names->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(names, i, ap_list_provider_names_t).provider_name;
+
+        if (!djs_store_add(ap_lookup_provider(DJSESSION_STORE_GROUP, name,
+                                              DJSESSION_STORE_VERSION))) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
+                         "DJS012: the store %s of another module is not taken:"
+                         " its name is ours, or there are too many",
+                         name);
+        }
+    }
+    return OK;
+}
+
+void djs_api_register(void)
+{
+    APR_REGISTER_OPTIONAL_FN(djsession_load);
+    APR_REGISTER_OPTIONAL_FN(djsession_state);
+    APR_REGISTER_OPTIONAL_FN(djsession_facts);
+    APR_REGISTER_OPTIONAL_FN(djsession_get);
+    APR_REGISTER_OPTIONAL_FN(djsession_get_text);
+    APR_REGISTER_OPTIONAL_FN(djsession_keys);
+    APR_REGISTER_OPTIONAL_FN(djsession_user);
+    APR_REGISTER_OPTIONAL_FN(djsession_set);
+    APR_REGISTER_OPTIONAL_FN(djsession_set_text);
+    APR_REGISTER_OPTIONAL_FN(djsession_incr);
+    APR_REGISTER_OPTIONAL_FN(djsession_remove);
+    APR_REGISTER_OPTIONAL_FN(djsession_login);
+    APR_REGISTER_OPTIONAL_FN(djsession_flush);
+    APR_REGISTER_OPTIONAL_FN(djsession_logout_everywhere);
+    APR_REGISTER_OPTIONAL_FN(djsession_cycle_key);
+    APR_REGISTER_OPTIONAL_FN(djsession_set_expiry);
+    APR_REGISTER_OPTIONAL_FN(djsession_revoke);
+}
