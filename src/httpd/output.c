@@ -400,7 +400,8 @@ static apr_status_t answer(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(next, bb);
 }
 
-/* Trailers come with the end of the body: nobody may read ours there. */
+/* Trailers come with the end of the body: nobody may read ours there. What we
+ * have told a back end, f->ctx, stays: it may be sent only now. */
 static apr_status_t watch_trailers(ap_filter_t *f, apr_bucket_brigade *bb,
                                    ap_input_mode_t mode, apr_read_type_e block,
                                    apr_off_t bytes)
@@ -409,7 +410,7 @@ static apr_status_t watch_trailers(ap_filter_t *f, apr_bucket_brigade *bb,
 
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb) &&
         APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
-        djs_scrub_trailers(f->r);
+        djs_scrub_trailers(f->r, f->ctx);
     }
     return rv;
 }
@@ -431,7 +432,8 @@ void djs_output_insert(request_rec *r)
     if (r->main == NULL &&
         (r->proto_num >= HTTP_VERSION(2, 0) ||
          apr_table_get(r->headers_in, "Transfer-Encoding"))) {
-        ap_add_input_filter_handle(trailer_filter, NULL, r, r->connection);
+        ap_add_input_filter_handle(trailer_filter, djs_scrub_ours(r), r,
+                                   r->connection);
     }
 }
 

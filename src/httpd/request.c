@@ -222,7 +222,7 @@ static void look_up(request_rec *r, djs_request_t *ctx)
 int djs_request_depends(const djs_policy_t *policy)
 {
     return policy->env != DJS_ENV_OFF || policy->exports != NULL ||
-           policy->backend_updates == DJS_ON;
+           policy->forward != DJS_ENV_OFF || policy->backend_updates == DJS_ON;
 }
 
 static int depends_anyway(const request_rec *r)

@@ -39,7 +39,8 @@ typedef struct {
 } djs_request_t;
 
 /* Nonzero when what a location with this policy serves could depend on the
- * session: its environment, or what its programs do to it. */
+ * session: its environment, what back ends are told, or what its programs do to
+ * it. */
 int djs_request_depends(const djs_policy_t *policy);
 
 /* Nonzero when the request brings no cookie and follows no other one, so that

@@ -14,13 +14,24 @@
  * such headers, so that no proxy drops ours. */
 void djs_scrub_headers(request_rec *r);
 
-/* The same in trailers, which come with the end of the body. */
-void djs_scrub_trailers(request_rec *r);
+/* What stands under our names in r->headers_in now, or NULL. Lives as long as
+ * the request. */
+apr_table_t *djs_scrub_ours(const request_rec *r);
 
-/* In fixups: such headers again, which .htaccess may have set by now, and the
- * variables DJSESSION_* with what internal redirects make of them
+/* The same in trailers, which come with the end of the body, and may have been
+ * merged into r->headers_in: there the names are as in `ours` again, which
+ * djs_scrub_ours returned before. */
+void djs_scrub_trailers(request_rec *r, const apr_table_t *ours);
+
+/* In fixups: such headers and tokens again, which .htaccess may have set by
+ * now, and the variables DJSESSION_*, with those that programs would take for
+ * our headers (HTTP_X_DJSESSION_*) and what internal redirects make of both
  * (REDIRECT_DJSESSION_*). */
 void djs_scrub_names(request_rec *r);
+
+/* A subrequest shares r->headers_in with the request that asks for it: before
+ * it is changed for the subrequest alone, this makes it a table of its own. */
+void djs_scrub_own_headers(request_rec *r);
 
 /* Takes our cookie, and only ours, out of the Cookie header. */
 void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy);
