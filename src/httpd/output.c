@@ -353,11 +353,10 @@ static int before_first_byte(request_rec *r)
         (policy->enabled == DJS_ON && djs_request_depends(policy))) {
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
-         * visitors apart: it would file one's page under "no cookie". And what
-         * is guarded has to be asked for: a cached page outlives a logout. */
-        if (policy->hide_cookie == DJS_ON || (ctx != NULL && ctx->guarded)) {
-            apr_table_setn(r->subprocess_env, "no-cache", "session");
-        }
+         * visitors apart: it would file one's page under "no cookie". And with
+         * it a cached page would outlive the logout for whoever has the old
+         * key. */
+        apr_table_setn(r->subprocess_env, "no-cache", "session");
     }
     return status;
 }

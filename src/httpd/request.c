@@ -334,7 +334,6 @@ static djs_request_t *make_anew(request_rec *r, const djs_request_t *first)
 
     ctx->depends |= first->depends;
     ctx->denied |= first->denied;
-    ctx->guarded |= first->guarded;
     ctx->unsure |= first->unsure;
     return ctx;
 }

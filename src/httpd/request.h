@@ -27,7 +27,6 @@ typedef struct {
     int denied;    /* answered 503 already: its error page may pass */
     int depends;   /* what the client gets may depend on the session */
     int tentative; /* only an expression has asked so far: see below */
-    int guarded;   /* it decided who may pass: no cache keeps this response */
     int unsure;    /* access was refused because the store is in trouble */
     int clear;     /* a logout that asks for Clear-Site-Data */
     int later;     /* seconds: a 503 of ours says when to come back */
