@@ -94,7 +94,7 @@ $ada->act(u => '{"login":"ada","set":{"q":"\u00e9\u0000\r\n%0d"}}');
 my $env = $ada->get('/cgi/act')->env;
 
 for my $kind (@kinds) {
-    my $name = "D01: $kind";
+    my $name = "D01, E25: $kind";
     is json(told($nobody->get("/$kind/x", @forged))), '{"state":"none"}',
         "$name: nobody is there";
     is json(told($nobody->get("/$kind/x", cookie => 'sessionid=' . some_key(1),

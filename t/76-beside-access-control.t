@@ -12,7 +12,6 @@ my $modules = DjSession::Server::apxs('LIBEXECDIR')
 my $has_ldap = -e "$modules/mod_authnz_ldap.so";
 my $nowhere = DjSession::Server::free_port(); # nobody listens there
 my $ldap = $has_ldap ? <<"END" : '';
-LDAPConnectionTimeout 1
 <LocationMatch "^/ldap-(?:first|last)">
   AuthType Basic
   AuthName "Directory"
@@ -33,7 +32,8 @@ LDAPConnectionTimeout 1
 </Location>
 END
 my $s = server(base => "DjSession On\n", modules => [qw(auth_basic authn_file
-        authz_user ldap authnz_ldap)], conf => <<"END");
+        authz_user ldap authnz_ldap)],
+    global => $has_ldap ? "LDAPConnectionTimeout 1\n" : '', conf => <<"END");
 Alias /both \@DIR\@/htdocs/index.html
 AliasMatch ^/(?:basic|either|ours|ldap-\\w+|rewritten)\$ \@DIR\@/htdocs/index.html
 <Location /cgi/act>
@@ -66,12 +66,12 @@ AliasMatch ^/(?:basic|either|ours|ldap-\\w+|rewritten)\$ \@DIR\@/htdocs/index.ht
 </Location>
 $ldap
 RewriteEngine On
+RewriteCond %{HTTP_COOKIE} sessionid=
+RewriteRule ^/seen\$ /rewritten
 RewriteCond expr "djsession('plan') == 'pro'"
-RewriteRule ^/rewritten\$ - [E=REWRITTEN:yes]
+RewriteRule ^/rewritten\$ - [E=REWRITTEN:yes,PT]
 RewriteCond expr "-z djsession('plan')"
 RewriteRule ^/rewritten\$ - [F]
-RewriteCond %{HTTP_COOKIE} sessionid=
-RewriteRule ^/seen\$ /rewritten [PT]
 Header set X-Rewritten %{REWRITTEN}e env=REWRITTEN
 Header set X-User "expr=%{REMOTE_USER}"
 END
@@ -89,26 +89,27 @@ sub status ($who, $path, @o) { return $who->get($path, @o)->status }
 
 # --- mod_auth_basic -------------------------------------------------------------
 
-is status($nobody, '/basic', @carol), 200, 'P01: a password alone';
-is status($ada, '/basic'), 401, 'P01: a session is no password';
+is status($nobody, '/basic', @carol), 200, 'E20: a password alone';
+is status($ada, '/basic'), 401, 'E20: a session is no password';
 is $ada->get('/basic', @carol)->header('X-User'), 'carol',
-    'P01: REMOTE_USER is who gave the password';
+    'E20: REMOTE_USER is who gave the password';
 is $ada->get('/ours', @carol)->header('X-User'), 'ada',
-    'P01: and where AuthType is ours, the session\'s user';
-is status($nobody, '/ours', @carol), 401, 'P01: where a password is nothing';
+    'E20: and where AuthType is ours, the session\'s user';
+is status($nobody, '/ours', @carol), 401, 'E20: where a password is nothing';
 like $nobody->get('/basic')->header('WWW-Authenticate'), qr/^Basic/,
-    'P01: each asks in its own way: Basic';
+    'E20: each asks in its own way: Basic';
 like $nobody->get('/ours')->header('WWW-Authenticate'), qr/^DjSession/,
-    'P01: and DjSession';
+    'E20: and DjSession';
 for my $row ([$ada, 200], [$bob, 401], [$nobody, 401]) {
-    is status($row->[0], '/either'), $row->[1], 'P02: either: a session';
-    is status($row->[0], '/either', @carol), 200, 'P02: or a password';
+    is status($row->[0], '/either'), $row->[1], 'E20: either: a session';
+    is status($row->[0], '/either', @carol), 200, 'E20: or a password';
 }
-is status($bob, '/either', @wrong), 401, 'P02: a wrong password is none';
-for my $row ([$ada, 401, 200], [$bob, 401, 401], [$nobody, 401, 401]) {
+is status($bob, '/either', @wrong), 401, 'E20: a wrong password is none';
+# 403 says that no password would help.
+for my $row ([$ada, 401, 200], [$bob, 403, 403], [$nobody, 403, 403]) {
     my ($who, $without, $with) = @$row;
-    is status($who, '/both'), $without, 'P02: both: not with one alone';
-    is status($who, '/both', @carol), $with, 'P02: both, for ada and carol';
+    is status($who, '/both'), $without, 'E20: both: not with one alone';
+    is status($who, '/both', @carol), $with, 'E20: both, for ada and carol';
 }
 
 # --- mod_authnz_ldap, whose server is not there ---------------------------------
@@ -116,32 +117,32 @@ for my $row ([$ada, 401, 200], [$bob, 401, 401], [$nobody, 401, 401]) {
 SKIP: {
     skip 'mod_authnz_ldap is not installed', 1 unless $has_ldap;
     for my $path (qw(/ldap-first /ldap-last)) {
-        is status($ada, $path), 200, "P02: $path: our user needs no directory";
-        is status($_, $path), 401, "P02: $path: others are asked for a password"
+        is status($ada, $path), 200, "E20: $path: our user needs no directory";
+        is status($_, $path), 401, "E20: $path: others are asked for a password"
             for $bob, $nobody;
         isnt status($_, $path, @carol), 200,
-            "P02: $path: which nobody can look at: refused" for $bob, $nobody;
+            "E20: $path: which nobody can look at: refused" for $bob, $nobody;
     }
 }
 
 # --- mod_rewrite ----------------------------------------------------------------
 
 is $ada->get('/rewritten')->header('X-Rewritten'), 'yes',
-    'P02: a rewrite rule goes by the session';
-is $bob->get('/rewritten')->header('X-Rewritten'), undef, 'P02: of each visitor';
-is status($bob, '/rewritten'), 200, 'P02: who has another plan';
-is status($nobody, '/rewritten'), 403, 'P02: and refuses who has none';
+    'E02: a rewrite rule goes by the session';
+is $bob->get('/rewritten')->header('X-Rewritten'), undef, 'E02: of each visitor';
+is status($bob, '/rewritten'), 200, 'E02: who has another plan';
+is status($nobody, '/rewritten'), 403, 'E02: and refuses who has none';
 is $ada->get('/seen')->header('X-Rewritten'), 'yes',
-    'P02: a rule that looks at the cookie itself still sees it';
+    'E02: a rule that looks at the cookie itself still sees it';
 
 # --- the store in trouble -------------------------------------------------------
 
 $s->break_store;
 is status($nobody, '/basic', @carol), 200,
-    'P03: with the store in trouble a password still opens its door';
-is status($ada, $_, @carol), 503, "P03: not $_, which asks for a session"
+    'E20: with the store in trouble a password still opens its door';
+is status($ada, $_, @carol), 503, "E20: not $_, which asks for a session"
     for qw(/both /ours);
-isnt status($ada, $_), 200, "P03: nor $_ without a password"
+isnt status($ada, $_), 200, "E20: nor $_ without a password"
     for qw(/either /ldap-first /ldap-last);
 $s->mend_store;
 $s->allows(qr/DJS101|AH01630|AH01617|AH01618|AH01695|AH01697|auth_basic|ldap/);

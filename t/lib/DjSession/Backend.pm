@@ -3,7 +3,7 @@
 # It answers each request with the raw head of that request as the body. Lines
 # in the query string (r=Name:%20value, repeated) become response headers,
 # s=404 the status; `early` sends 103 first; a websocket upgrade is accepted
-# and echoes bytes. As `scgi`, `fastcgi`, `uwsgi` or `ajp` it is a program that
+# and echoes bytes, and to `head` says the head it came with. As `scgi`, `fastcgi`, `uwsgi` or `ajp` it is a program that
 # prints the variables it was given and whose query string is the update it asks
 # for; what AJP brings as headers is printed as the other three would have it.
 package DjSession::Backend;
@@ -101,7 +101,7 @@ sub upgrade ($client, $head) {
         . "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         . join('', map { "$_\r\n" } @lines) . "\r\n";
     while (sysread $client, my $bytes, 65536) {
-        syswrite $client, "echo $bytes";
+        syswrite $client, $bytes eq 'head' ? $head : "echo $bytes";
     }
     return;
 }
