@@ -69,6 +69,7 @@ RewriteEngine On
 RewriteRule ^ - [E=HTTP_X_DJSESSION_DATA:htaccess]
 END
 $s->file('htdocs/ssi/page.html', 'A<!--#include virtual="/http/inner" -->'
+    . '<!--#if expr="-n %{HTTP:X-DjSession-User}" -->left<!--#endif -->'
     . 'B<!--#include virtual="/cgi/act" -->C');
 
 # All that a back end saw under names that could be taken for ours.
@@ -137,6 +138,7 @@ is scalar($ada->get('/handled/x?early')->interim), 0,
 my $mix = $ada->get('/ssi/page.html', @forged)->body;
 my ($inner, $cgi) = $mix =~ /^A(.*)B(.*)C$/s;
 like $inner, qr/^X-DjSession-User: ada/m, 'D01: told in a subrequest';
+unlike $mix, qr/left/, 'D01: and not the page that includes it';
 unlike $cgi, qr/^HTTP_X_DJSESSION/m, 'D01: programs of ours see no header';
 unlike $mix, qr/forged/, 'D01: nor anything forged';
 
