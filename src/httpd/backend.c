@@ -8,7 +8,6 @@
 #include <http_log.h>
 #include "httpd/export.h"
 #include "httpd/backend.h"
-#include "httpd/scrub.h"
 #include "session/forward.h"
 
 APLOG_USE_MODULE(djsession);
@@ -87,7 +86,6 @@ int djs_backend_tell(request_rec *r, const djs_session_t *s,
                       r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    djs_scrub_own_headers(r);
     for (i = 0; i < DJS_FORWARD_ITEMS; i++) {
         if (headers.values[i] != NULL) {
             apr_table_setn(r->headers_in, djs_forward_names[i],

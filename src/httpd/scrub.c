@@ -58,13 +58,6 @@ static void scrub_table(apr_table_t *table)
     }
 }
 
-void djs_scrub_own_headers(request_rec *r)
-{
-    if (r->main != NULL && r->headers_in == r->main->headers_in) {
-        r->headers_in = apr_table_copy(r->pool, r->headers_in);
-    }
-}
-
 /* The list without our names; NULL when nothing is left of it. */
 static const char *without_ours(const char *list, apr_pool_t *p)
 {
@@ -105,7 +98,6 @@ static void scrub_tokens(request_rec *r, const char *header)
     if (ap_strcasestr(list, "djsession") == NULL) {
         return;
     }
-    djs_scrub_own_headers(r);
     kept = without_ours(list, r->pool);
     if (kept == NULL) {
         apr_table_unset(r->headers_in, header);
@@ -186,10 +178,7 @@ static void scrub_env(request_rec *r)
 
 void djs_scrub_names(request_rec *r)
 {
-    if (find_ours(r->headers_in) != NULL) {
-        djs_scrub_own_headers(r);
-        scrub_table(r->headers_in);
-    }
+    scrub_table(r->headers_in);
     scrub_tokens(r, "Connection");
     scrub_tokens(r, "Proxy-Connection");
     scrub_env(r);

@@ -29,10 +29,6 @@ void djs_scrub_trailers(request_rec *r, const apr_table_t *ours);
  * (REDIRECT_DJSESSION_*). */
 void djs_scrub_names(request_rec *r);
 
-/* A subrequest shares r->headers_in with the request that asks for it: before
- * it is changed for the subrequest alone, this makes it a table of its own. */
-void djs_scrub_own_headers(request_rec *r);
-
 /* Takes our cookie, and only ours, out of the Cookie header. */
 void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy);
 
