@@ -6,8 +6,8 @@
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_log.h>
-#include "httpd/export.h"
 #include "httpd/backend.h"
+#include "httpd/export.h"
 #include "session/forward.h"
 
 APLOG_USE_MODULE(djsession);

@@ -123,6 +123,15 @@ static int keep_ours(void *baton, const char *name, const char *value)
     return 1;
 }
 
+void djs_scrub_trailers(request_rec *r, const apr_table_t *ours)
+{
+    scrub_table(r->trailers_in);
+    scrub_table(r->headers_in);
+    if (ours != NULL) {
+        apr_table_overlap(r->headers_in, ours, APR_OVERLAP_TABLES_SET);
+    }
+}
+
 apr_table_t *djs_scrub_ours(const request_rec *r)
 {
     apr_table_t *ours;
@@ -133,15 +142,6 @@ apr_table_t *djs_scrub_ours(const request_rec *r)
     ours = apr_table_make(r->pool, 8);
     apr_table_do(keep_ours, ours, r->headers_in, NULL);
     return ours;
-}
-
-void djs_scrub_trailers(request_rec *r, const apr_table_t *ours)
-{
-    scrub_table(r->trailers_in);
-    scrub_table(r->headers_in);
-    if (ours != NULL) {
-        apr_table_overlap(r->headers_in, ours, APR_OVERLAP_TABLES_SET);
-    }
 }
 
 /* DJSESSION_USER, or what a program takes for a header: HTTP_X_DJSESSION_USER;

@@ -14,14 +14,14 @@
  * such headers, so that no proxy drops ours. */
 void djs_scrub_headers(request_rec *r);
 
-/* What stands under our names in r->headers_in now, or NULL. Lives as long as
- * the request. */
-apr_table_t *djs_scrub_ours(const request_rec *r);
-
-/* The same in trailers, which come with the end of the body, and may have been
- * merged into r->headers_in: there the names are as in `ours` again, which
- * djs_scrub_ours returned before. */
+/* Such headers in trailers, which come with the end of the body and may have
+ * been merged into r->headers_in: there our names are as in `ours` again, which
+ * djs_scrub_ours() returned before. */
 void djs_scrub_trailers(request_rec *r, const apr_table_t *ours);
+
+/* What stands under our names in r->headers_in now, or NULL for nothing. Lives
+ * as long as the request. */
+apr_table_t *djs_scrub_ours(const request_rec *r);
 
 /* In fixups: such headers and tokens again, which .htaccess may have set by
  * now, and the variables DJSESSION_*, with those that programs would take for
