@@ -34,6 +34,8 @@ my @rows = (
         '10/999ms', '10/25h', '10/1h/2', '1e3/1h', '10 / 1h', '" 10/1h"',
         '18446744073709551617/1h', '""'],
     [DjSessionEnv                  => qr/Off.*Summary.*Data/s, 'All'],
+    [DjSessionForward              => qr/Off.*Summary.*Data/s, 'All', 'On'],
+    [DjSessionForwardKey           => qr/FILE/, '', 'a b'],
     [DjSessionBackendUpdates       => $FLAG, 'Yes'],
     [DjSessionHideCookie           => $FLAG, 'Yes'],
     [DjSessionCacheControl         => $FLAG, 'Yes'],
@@ -189,6 +191,7 @@ DjSessionMaxSize 16k
 DjSessionEnv Summary
 DjSessionExport cart
 DjSessionExport cart SHOP_CART
+DjSessionForward Summary
 DjSessionBackendUpdates Off
 DjSessionHideCookie Off
 DjSessionCacheControl Off

@@ -6,8 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionForward         => 'Summary',
-    DjSessionForwardKey      => '/x',
     DjSessionModSession      => 'On',
 );
 for my $name (sort keys %unbuilt) {
@@ -19,6 +17,7 @@ my %server_only = (
     DjSessionStore          => 'dbm:@STATE@/other',
     DjSessionStoreTimeout   => '1s',
     DjSessionSecretFile     => '@STATE@/secret.key',
+    DjSessionForwardKey     => '@STATE@/forward.key',
     DjSessionEncrypt        => 'Off',
     DjSessionNamespace      => 'x',
     DjSessionProxyTLSHeader => 'X-Tls on',
@@ -54,6 +53,7 @@ my %anywhere = (
     DjSessionCreate               => 'Always',
     DjSessionEnv                  => 'Data',
     DjSessionExport               => 'cart',
+    DjSessionForward              => 'Summary',
     DjSessionBackendUpdates       => 'On',
     DjSessionHideCookie           => 'Off',
     DjSessionCacheControl         => 'Off',

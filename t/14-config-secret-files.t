@@ -75,4 +75,39 @@ for my $end ("\n", "\r\n", '') {
 is with_secret(sub ($s, $path) { $s->file($path, uc "$good\n", 0400) }),
     undef, 'G12: capital digits and mode 0400 are accepted';
 
+# The key that forwarded sessions are signed with.
+sub with_key ($path, $text, $mode, $line = undef) {
+    my $s = DjSession::Server->prepare(loglevel => 'warn',
+        conf => $line // "DjSessionForwardKey $path\n");
+    $s->file($path =~ s/^\@DIR\@\///r, $text, $mode) if defined $text;
+    my $why = $s->launch;
+    $s->kill_now unless defined $why;
+    return $why;
+}
+for my $row (['no file', undef, 0, qr/does not exist: make one with/],
+    ['mode 0644', "$good\n", 0644, qr/0600 or 0400/],
+    ['63 digits', substr($good, 1), 0600, qr/64/],
+    ['no text', '', 0600, qr/64/])
+{
+    my ($what, $text, $mode, $reason) = @$row;
+    my $why = with_key('@DIR@/state/my.key', $text, $mode) // 'it started';
+    like $why, qr/DjSessionForwardKey.*my\.key.*$reason/,
+        "G12: a forward key with $what is refused";
+    unlike $why, qr/c0ffee/, "G12: and not shown with $what";
+}
+like with_key('@DIR@/htdocs/my.key', "$good\n", 0600),
+    qr/DjSessionForwardKey.*my\.key.*DocumentRoot/,
+    'G12: a forward key under a DocumentRoot is refused';
+like with_key('@DIR@/state/my.key', undef, 0,
+    "DjSessionForwardKey \@STATE\@/secret.key\n"),
+    qr/DjSessionForwardKey.*hold the same secret/,
+    'G12: DjSessionSecretFile as a forward key is refused';
+is with_key('@DIR@/state/my.key', "$good\n", 0400,
+    "DjSessionForwardKey state/my.key\nDjSessionForward Summary\n"), undef,
+    'G12: a good forward key is accepted, below ServerRoot, too';
+is with_key('@DIR@/state/my.key', "$good\n", 0600), undef,
+    'G12: a good forward key is accepted without DjSessionForward';
+is with_key('x', undef, 0, "DjSessionForward Summary\n"), undef,
+    'G12: DjSessionForward is accepted without a key';
+
 done_testing;

@@ -265,29 +265,54 @@ static const char *check_not_served(const char *directive, const char *path,
     return NULL;
 }
 
+/* Reads a file that `directive` names. The default one may be missing: it is
+ * made at start. NULL, or a sentence; `secret` is zeroed where nothing was
+ * read. */
+static const char *check_secret(unsigned char secret[DJS_SECRET_BYTES],
+                                const char *directive, const char *path,
+                                server_rec *main_server, apr_pool_t *p)
+{
+    const char *preset = djs_row_find(directive)->preset;
+    const char *wrong = check_not_served(directive, path, main_server, p);
+    struct stat st;
+
+    memset(secret, 0, DJS_SECRET_BYTES);
+    if (wrong != NULL || (preset != NULL && strcmp(path, preset) == 0 &&
+                          lstat(path, &st) != 0)) {
+        return wrong;
+    }
+    wrong = djs_secret_read(secret, path, p);
+    return wrong == NULL ? NULL : apr_pstrcat(p, directive, ": ", wrong, NULL);
+}
+
 static const char *check_secrets(const djs_settings_t *settings,
                                  server_rec *main_server, apr_pool_t *p)
 {
+    static const char key_name[] = "DjSessionForwardKey";
     const djs_list_t *files = settings->secret_files;
-    const djs_row_t *row = djs_row_find("DjSessionSecretFile");
+    const djs_list_t *key_file = settings->forward_key;
+    unsigned char key[DJS_SECRET_BYTES], secret[DJS_SECRET_BYTES];
     const char *wrong = NULL;
     int i;
 
+    if (key_file != NULL) {
+        wrong = check_secret(key, key_name, key_file->items[0], main_server, p);
+    }
     for (i = 0; i < files->count && wrong == NULL; i++) {
-        unsigned char secret[DJS_SECRET_BYTES];
-        struct stat st;
-
-        wrong = check_not_served(row->name, files->items[i], main_server, p);
-        if (wrong == NULL &&
-            (!djs_check_is_preset(row->name, files->items[i]) ||
-             lstat(row->preset, &st) == 0)) {
-            wrong = djs_secret_read(secret, files->items[i], p);
-            OPENSSL_cleanse(secret, sizeof secret);
-            wrong = wrong == NULL
-                        ? NULL
-                        : apr_pstrcat(p, row->name, ": ", wrong, NULL);
+        wrong = check_secret(secret, "DjSessionSecretFile", files->items[i],
+                             main_server, p);
+        if (wrong == NULL && key_file != NULL &&
+            CRYPTO_memcmp(key, secret, sizeof key) == 0) {
+            wrong = apr_psprintf(p,
+                                 "%s: %s and %s hold the same secret, and back"
+                                 " ends that know it could open every record:"
+                                 " make a key of its own with `(umask 077;"
+                                 " openssl rand -hex 32 > FILE)`",
+                                 key_name, key_file->items[0], files->items[i]);
         }
     }
+    OPENSSL_cleanse(key, sizeof key);
+    OPENSSL_cleanse(secret, sizeof secret);
     return wrong;
 }
 

@@ -15,7 +15,8 @@
 static const char *absolute(cmd_parms *cmd, const djs_row_t *row,
                             const char *arg)
 {
-    if (row->field == offsetof(djs_settings_t, secret_files)) {
+    if (row->field == offsetof(djs_settings_t, secret_files) ||
+        row->field == offsetof(djs_settings_t, forward_key)) {
         return ap_server_root_relative(cmd->pool, arg);
     }
     if (strcmp(arg, "dbm:") == 0) {

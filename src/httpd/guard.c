@@ -106,7 +106,6 @@ int djs_guard_authenticate(request_rec *r)
                       r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    ctx->guarded = 1;
     r->ap_auth_type = AUTH_TYPE;
     if (view == DJS_VIEW_TROUBLE) {
         return djs_view_unavailable(r, ctx);

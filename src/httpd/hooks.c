@@ -3,6 +3,7 @@
 #include <http_config.h>
 #include <http_log.h>
 #include <http_protocol.h>
+#include "httpd/backend.h"
 #include "httpd/export.h"
 #include "httpd/expr.h"
 #include "httpd/hooks.h"
@@ -55,7 +56,7 @@ static void send_continue(request_rec *r)
  * of requests: a cookie or an update in it would reach the client. */
 static void keep_interim_back(request_rec *r)
 {
-    if (r->proxyreq == PROXYREQ_NONE) {
+    if (!djs_backend_is_proxied(r)) {
         return;
     }
     if (r->expecting_100 && r->main == NULL) {
@@ -74,6 +75,14 @@ static int wants_tunnel(request_rec *r)
     return upgrade != NULL && ap_strcasestr(upgrade, "websocket") != NULL;
 }
 
+/* Tells programs and back ends. OK, or the HTTP error to answer with. */
+static int tell(request_rec *r, const djs_session_t *s,
+                const djs_policy_t *policy)
+{
+    djs_export_env(r, s, policy);
+    return djs_backend_tell(r, s, policy);
+}
+
 /*
  * fixups - last stop before the handler: attach the visitor's session, so that
  * handler, filters and subrequests all look at one and the same object.
@@ -87,6 +96,7 @@ int djs_hook_fixups(request_rec *r)
 {
     const djs_policy_t *policy = djs_server_policy(r);
     djs_request_t *ctx;
+    int status;
 
     if (!djs_server_in_use()) {
         return DECLINED;
@@ -97,8 +107,7 @@ int djs_hook_fixups(request_rec *r)
     }
     if (djs_request_is_plain(r, policy)) {
         keep_interim_back(r);
-        djs_export_env(r, NULL, policy);
-        return OK;
+        return tell(r, NULL, policy);
     }
     ctx = djs_request_load(r);
     ctx->depends |= djs_request_depends(policy);
@@ -111,14 +120,13 @@ int djs_hook_fixups(request_rec *r)
     }
     keep_interim_back(r);
     if (djs_request_refused(ctx, policy)) {
-        djs_export_env(r, NULL, policy);
-        return OK;
+        return tell(r, NULL, policy);
     }
-    djs_export_env(r, &ctx->session, policy);
-    if (wants_tunnel(r)) {
+    status = tell(r, &ctx->session, policy);
+    if (status == OK && wants_tunnel(r)) {
         djs_output_renew(r, ctx);
     }
-    return OK;
+    return status;
 }
 
 int djs_hook_log_transaction(request_rec *r)

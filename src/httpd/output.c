@@ -378,11 +378,10 @@ static int before_first_byte(request_rec *r)
         (policy->enabled == DJS_ON && djs_request_depends(policy))) {
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
-         * visitors apart: it would file one's page under "no cookie". And what
-         * is guarded has to be asked for: a cached page outlives a logout. */
-        if (policy->hide_cookie == DJS_ON || (ctx != NULL && ctx->guarded)) {
-            apr_table_setn(r->subprocess_env, "no-cache", "session");
-        }
+         * visitors apart: it would file one's page under "no cookie". And with
+         * it a cached page would outlive the logout for whoever has the old
+         * key. */
+        apr_table_setn(r->subprocess_env, "no-cache", "session");
     }
     return status;
 }
@@ -425,7 +424,8 @@ static apr_status_t answer(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(next, bb);
 }
 
-/* Trailers come with the end of the body: nobody may read ours there. */
+/* Trailers come with the end of the body: nobody may read ours there. What we
+ * have told a back end, f->ctx, stays: it may be sent only now. */
 static apr_status_t watch_trailers(ap_filter_t *f, apr_bucket_brigade *bb,
                                    ap_input_mode_t mode, apr_read_type_e block,
                                    apr_off_t bytes)
@@ -434,7 +434,7 @@ static apr_status_t watch_trailers(ap_filter_t *f, apr_bucket_brigade *bb,
 
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb) &&
         APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
-        djs_scrub_trailers(f->r);
+        djs_scrub_trailers(f->r, f->ctx);
     }
     return rv;
 }
@@ -456,7 +456,8 @@ void djs_output_insert(request_rec *r)
     if (r->main == NULL &&
         (r->proto_num >= HTTP_VERSION(2, 0) ||
          apr_table_get(r->headers_in, "Transfer-Encoding"))) {
-        ap_add_input_filter_handle(trailer_filter, NULL, r, r->connection);
+        ap_add_input_filter_handle(trailer_filter, djs_scrub_ours(r), r,
+                                   r->connection);
     }
 }
 

@@ -66,6 +66,27 @@ static void note_surprise(survey_t *survey, const char *text,
     surprise->more = 0;
 }
 
+/* A session that is too large to be forwarded shuts its visitor out. */
+static void lint_forward(apr_array_header_t *lines,
+                         const djs_check_place_t *place)
+{
+    static const char header[] = "X-DjSession-Data: ";
+    apr_int64_t most = place->s->limit_req_fieldsize - (int)sizeof header + 1;
+    apr_int64_t size = djs_server_host(place->s)->settings.max_size;
+
+    if (place->policy.enabled == DJS_ON &&
+        place->policy.forward == DJS_ENV_DATA && size > most) {
+        APR_ARRAY_PUSH(lines, const char *) = apr_psprintf(
+            lines->pool,
+            "DJS011: DjSessionForward Data sends a session in one header, which"
+            " LimitRequestFieldSize keeps to %d bytes, and DjSessionMaxSize is"
+            " %" APR_INT64_T_FMT ": visitors with more in their session get"
+            " 500; give DjSessionMaxSize %" APR_INT64_T_FMT " at most, or raise"
+            " LimitRequestFieldSize here and at the back ends",
+            place->s->limit_req_fieldsize, size, most < 0 ? 0 : most);
+    }
+}
+
 static int survey_place(const djs_check_place_t *place, void *data)
 {
     survey_t *survey = data;
@@ -73,6 +94,7 @@ static int survey_place(const djs_check_place_t *place, void *data)
 
     apr_array_clear(survey->lines);
     djs_lint(survey->lines, &place->policy, can_have_tls(place->s));
+    lint_forward(survey->lines, place);
     for (i = 0; i < survey->lines->nelts; i++) {
         note_surprise(survey, APR_ARRAY_IDX(survey->lines, i, const char *),
                       place);

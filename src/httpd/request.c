@@ -223,7 +223,7 @@ static void look_up(request_rec *r, djs_request_t *ctx)
 int djs_request_depends(const djs_policy_t *policy)
 {
     return policy->env != DJS_ENV_OFF || policy->exports != NULL ||
-           policy->backend_updates == DJS_ON;
+           policy->forward != DJS_ENV_OFF || policy->backend_updates == DJS_ON;
 }
 
 static int depends_anyway(const request_rec *r)
@@ -338,7 +338,6 @@ static djs_request_t *make_anew(request_rec *r, const djs_request_t *first)
 
     ctx->depends |= first->depends;
     ctx->denied |= first->denied;
-    ctx->guarded |= first->guarded;
     ctx->unsure |= first->unsure;
     return ctx;
 }

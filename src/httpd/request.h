@@ -27,7 +27,6 @@ typedef struct {
     int denied;    /* answered 503 already: its error page may pass */
     int depends;   /* what the client gets may depend on the session */
     int tentative; /* only an expression has asked so far: see below */
-    int guarded;   /* it decided who may pass: no cache keeps this response */
     int unsure;    /* access was refused because the store is in trouble */
     int clear;     /* a logout that asks for Clear-Site-Data */
     int later;     /* seconds: a 503 of ours says when to come back */
@@ -39,7 +38,8 @@ typedef struct {
 } djs_request_t;
 
 /* Nonzero when what a location with this policy serves could depend on the
- * session: its environment, or what its programs do to it. */
+ * session: its environment, what back ends are told, or what its programs do to
+ * it. */
 int djs_request_depends(const djs_policy_t *policy);
 
 /* Nonzero when the request brings no cookie and follows no other one, so that

@@ -47,7 +47,6 @@ static authz_status look(djs_request_t **ctx, request_rec *r)
                       r->uri);
         return AUTHZ_GENERAL_ERROR;
     }
-    (*ctx)->guarded = 1;
     if (view == DJS_VIEW_TROUBLE) {
         (*ctx)->unsure |= r->main == NULL;
         return AUTHZ_GENERAL_ERROR;

@@ -9,6 +9,7 @@
 #define HEADER_PREFIX "x-djsession"
 #define ENV_PREFIX    "DJSESSION_"
 #define ENV_REDIRECT  "REDIRECT_"
+#define ENV_HEADER    "HTTP_"
 
 /* Some back ends fold every odd byte of a header name to '_' or '-': whatever
  * could be taken for ours is ours. */
@@ -31,22 +32,29 @@ static int is_our_header(const char *name, apr_size_t len)
     return len == sizeof prefix - 1 || !apr_isalnum(name[i]);
 }
 
-static void scrub_table(apr_table_t *table)
+/* The first header that is ours, or NULL. */
+static const char *find_ours(const apr_table_t *table)
 {
     const apr_array_header_t *fields = apr_table_elts(table);
-    int i = 0;
+    int i;
 
-    while (i < fields->nelts) {
+    for (i = 0; i < fields->nelts; i++) {
         const char *name = APR_ARRAY_IDX(fields, i, apr_table_entry_t).key;
 
         if ((name[0] == 'x' || name[0] == 'X') &&
             is_our_header(name, strlen(name))) {
-            apr_table_unset(table, name); /* all of that name */
-            i = 0;
+            return name;
         }
-        else {
-            i++;
-        }
+    }
+    return NULL;
+}
+
+static void scrub_table(apr_table_t *table)
+{
+    const char *name;
+
+    while ((name = find_ours(table)) != NULL) {
+        apr_table_unset(table, name); /* all of that name */
     }
 }
 
@@ -83,7 +91,11 @@ static void scrub_tokens(request_rec *r, const char *header)
     const char *list = apr_table_get(r->headers_in, header);
     const char *kept;
 
-    if (list == NULL || ap_strcasestr(list, "djsession") == NULL) {
+    if (list == NULL) {
+        return;
+    }
+    list = apr_table_getm(r->pool, r->headers_in, header); /* all its lines */
+    if (ap_strcasestr(list, "djsession") == NULL) {
         return;
     }
     kept = without_ours(list, r->pool);
@@ -102,10 +114,48 @@ void djs_scrub_headers(request_rec *r)
     scrub_tokens(r, "Proxy-Connection");
 }
 
-void djs_scrub_trailers(request_rec *r)
+/* Adds a field that is ours to the table `baton`. */
+static int keep_ours(void *baton, const char *name, const char *value)
+{
+    if (is_our_header(name, strlen(name))) {
+        apr_table_addn(baton, name, value);
+    }
+    return 1;
+}
+
+void djs_scrub_trailers(request_rec *r, const apr_table_t *ours)
 {
     scrub_table(r->trailers_in);
     scrub_table(r->headers_in);
+    if (ours != NULL) {
+        apr_table_overlap(r->headers_in, ours, APR_OVERLAP_TABLES_SET);
+    }
+}
+
+apr_table_t *djs_scrub_ours(const request_rec *r)
+{
+    apr_table_t *ours;
+
+    if (find_ours(r->headers_in) == NULL) {
+        return NULL;
+    }
+    ours = apr_table_make(r->pool, 8);
+    apr_table_do(keep_ours, ours, r->headers_in, NULL);
+    return ours;
+}
+
+/* DJSESSION_USER, or what a program takes for a header: HTTP_X_DJSESSION_USER;
+ * or what a redirect makes of them. */
+static int is_our_variable(const char *name)
+{
+    while (strncasecmp(name, ENV_REDIRECT, sizeof ENV_REDIRECT - 1) == 0) {
+        name += sizeof ENV_REDIRECT - 1;
+    }
+    if (strncasecmp(name, ENV_HEADER, sizeof ENV_HEADER - 1) == 0) {
+        name += sizeof ENV_HEADER - 1;
+        return is_our_header(name, strlen(name));
+    }
+    return strncasecmp(name, ENV_PREFIX, sizeof ENV_PREFIX - 1) == 0;
 }
 
 static void scrub_env(request_rec *r)
@@ -115,13 +165,8 @@ static void scrub_env(request_rec *r)
 
     while (i < vars->nelts) {
         const char *name = APR_ARRAY_IDX(vars, i, apr_table_entry_t).key;
-        const char *rest = name;
 
-        while (strncasecmp(rest, ENV_REDIRECT, sizeof ENV_REDIRECT - 1) == 0) {
-            rest += sizeof ENV_REDIRECT - 1;
-        }
-        if ((*rest == 'D' || *rest == 'd') &&
-            strncasecmp(rest, ENV_PREFIX, sizeof ENV_PREFIX - 1) == 0) {
+        if (strchr("DdRrHh", name[0]) != NULL && is_our_variable(name)) {
             apr_table_unset(r->subprocess_env, name);
             i = 0;
         }
@@ -134,6 +179,8 @@ static void scrub_env(request_rec *r)
 void djs_scrub_names(request_rec *r)
 {
     scrub_table(r->headers_in);
+    scrub_tokens(r, "Connection");
+    scrub_tokens(r, "Proxy-Connection");
     scrub_env(r);
 }
 

@@ -14,11 +14,18 @@
  * such headers, so that no proxy drops ours. */
 void djs_scrub_headers(request_rec *r);
 
-/* The same in trailers, which come with the end of the body. */
-void djs_scrub_trailers(request_rec *r);
+/* Such headers in trailers, which come with the end of the body and may have
+ * been merged into r->headers_in: there our names are as in `ours` again, which
+ * djs_scrub_ours() returned before. */
+void djs_scrub_trailers(request_rec *r, const apr_table_t *ours);
 
-/* In fixups: such headers again, which .htaccess may have set by now, and the
- * variables DJSESSION_* with what internal redirects make of them
+/* What stands under our names in r->headers_in now, or NULL for nothing. Lives
+ * as long as the request. */
+apr_table_t *djs_scrub_ours(const request_rec *r);
+
+/* In fixups: such headers and tokens again, which .htaccess may have set by
+ * now, and the variables DJSESSION_*, with those that programs would take for
+ * our headers (HTTP_X_DJSESSION_*) and what internal redirects make of both
  * (REDIRECT_DJSESSION_*). */
 void djs_scrub_names(request_rec *r);
 

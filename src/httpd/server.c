@@ -225,6 +225,26 @@ static const char *build_ring(djs_host_t *host, apr_pool_t *p)
     return wrong;
 }
 
+static apr_status_t wipe_key(void *key)
+{
+    OPENSSL_cleanse(key, DJS_SECRET_BYTES);
+    return APR_SUCCESS;
+}
+
+static const char *build_forward_key(djs_host_t *host, apr_pool_t *p)
+{
+    const djs_list_t *file = host->settings.forward_key;
+    unsigned char *key;
+
+    if (file == NULL) {
+        return NULL;
+    }
+    key = apr_palloc(p, DJS_SECRET_BYTES);
+    apr_pool_cleanup_register(p, key, wipe_key, apr_pool_cleanup_null);
+    host->forward_key = key;
+    return djs_secret_read(key, file->items[0], p);
+}
+
 static void build_proxies(djs_host_t *host, apr_pool_t *p)
 {
     const djs_list_t *trusted = host->settings.trusted;
@@ -259,6 +279,10 @@ static const char *build_host(djs_host_t *host, server_rec *s, apr_pool_t *p)
     wrong = build_ring(host, p);
     if (wrong != NULL) {
         return apr_pstrcat(p, "DjSessionSecretFile: ", wrong, NULL);
+    }
+    wrong = build_forward_key(host, p);
+    if (wrong != NULL) {
+        return apr_pstrcat(p, "DjSessionForwardKey: ", wrong, NULL);
     }
     wrong = build_back(host, s, p);
     if (wrong != NULL) {

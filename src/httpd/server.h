@@ -40,6 +40,7 @@ typedef struct {
     const char *proxy_value;
     apr_array_header_t *trusted; /* of apr_ipsubnet_t * */
     djs_budget_t *budget;        /* shared by all children; NULL: no limit */
+    const unsigned char *forward_key; /* DJS_SECRET_BYTES; NULL: unsigned */
 } djs_host_t;
 
 /* The four functions of httpd's module record: a djs_host_t for each server,

@@ -63,6 +63,7 @@ struct djs_policy {
     apr_int64_t https_only;
     apr_int64_t create;
     apr_int64_t env;
+    apr_int64_t forward;       /* as env */
     const djs_list_t *exports; /* key as normal JSON, variable, key, ... */
     apr_int64_t backend_updates;
     apr_int64_t hide_cookie;
@@ -76,6 +77,7 @@ typedef struct {
     const djs_list_t *store; /* SPEC and options */
     apr_int64_t store_timeout;
     const djs_list_t *secret_files;
+    const djs_list_t *forward_key; /* one file; NULL: none */
     apr_int64_t encrypt;
     const char *name_space;
     const djs_list_t *proxy_tls; /* header name and value */

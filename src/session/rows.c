@@ -512,6 +512,7 @@ static const djs_row_kind_t kind_store = { read_store, djs_write_list, 0, 1,
                                            0 };
 static const djs_row_kind_t kind_files = { read_list, djs_write_list, 0, 1,
                                            16 };
+static const djs_row_kind_t kind_file = { read_list, djs_write_list, 0, 1, 1 };
 static const djs_row_kind_t kind_pair = { read_pair, djs_write_list, 0, 2, 2 };
 static const djs_row_kind_t kind_networks = { read_networks, djs_write_list, 0,
                                               1, 0 };

@@ -3,8 +3,9 @@
 # It answers each request with the raw head of that request as the body. Lines
 # in the query string (r=Name:%20value, repeated) become response headers,
 # s=404 the status; `early` sends 103 first; a websocket upgrade is accepted
-# and echoes bytes. As `scgi` or `fastcgi` it is a program that prints the
-# variables it was given and whose query string is the update it asks for.
+# and echoes bytes, and to `head` says the head it came with. As `scgi`, `fastcgi`, `uwsgi` or `ajp` it is a program that
+# prints the variables it was given and whose query string is the update it asks
+# for; what AJP brings as headers is printed as the other three would have it.
 package DjSession::Backend;
 use v5.36;
 use IO::Socket::INET;
@@ -12,7 +13,8 @@ use POSIX ();
 
 sub start ($class, $protocol = 'http') {
     my %serve = (http => \&answer, scgi => \&answer_scgi,
-        fastcgi => \&answer_fastcgi);
+        fastcgi => \&answer_fastcgi, uwsgi => \&answer_uwsgi,
+        ajp => \&answer_ajp);
     my $answer = $serve{$protocol};
     my $sock = IO::Socket::INET->new(
         Listen => 64, LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1
@@ -99,7 +101,7 @@ sub upgrade ($client, $head) {
         . "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         . join('', map { "$_\r\n" } @lines) . "\r\n";
     while (sysread $client, my $bytes, 65536) {
-        syswrite $client, "echo $bytes";
+        syswrite $client, $bytes eq 'head' ? $head : "echo $bytes";
     }
     return;
 }
@@ -159,6 +161,69 @@ sub answer_fastcgi ($client) {
     syswrite $client, pack('CCnnCC', 1, 6, $id, length $out, 0, 0) . $out
         . pack('CCnnCC', 1, 6, $id, 0, 0, 0)
         . pack('CCnnCCNCx3', 1, 3, $id, 8, 0, 0, 0, 0);
+    close $client;
+    return;
+}
+
+# A variable's name and value, each behind its length.
+sub answer_uwsgi ($client) {
+    my (undef, $size) = unpack 'CvC', read_exactly($client, 4) // return;
+    my %env = unpack '(v/a)*', read_exactly($client, $size) // return;
+    syswrite $client, program(\%env) =~ s{^Status:}{HTTP/1.0}r;
+    shutdown $client, 1;
+    close $client;
+    return;
+}
+
+# Header names that AJP sends as numbers, from 0xA001 on.
+my @AJP_NAMES = qw(accept accept-charset accept-encoding accept-language
+    authorization connection content-type content-length cookie cookie2 host
+    pragma referer user-agent);
+
+# An AJP string: its length, the bytes, NUL; a length of 0xFFFF is none.
+sub ajp_take ($bytes) {
+    my $length = unpack 'n', substr $$bytes, 0, 2, '';
+    return '' if $length == 0xFFFF;
+    return $AJP_NAMES[$length - 0xA001] if $length > 0xA000;
+    return substr substr($$bytes, 0, $length + 1, ''), 0, $length;
+}
+
+sub ajp_environment ($packet) {
+    substr $packet, 0, 2, ''; # what it is, and the method
+    my %env = map { $_ => ajp_take(\$packet) }
+        qw(SERVER_PROTOCOL REQUEST_URI REMOTE_ADDR REMOTE_HOST SERVER_NAME);
+    my (undef, undef, $headers) = unpack 'nCn', substr $packet, 0, 5, '';
+    for (1 .. $headers) {
+        my $name = 'HTTP_' . uc ajp_take(\$packet) =~ tr/-/_/r;
+        my $value = ajp_take(\$packet);
+        $env{$name} = exists $env{$name} ? "$env{$name}, $value" : $value;
+    }
+    while ((my $code = ord substr $packet, 0, 1, '') != 0xFF) {
+        my $name = $code == 0x0A ? ajp_take(\$packet) : "attribute-$code";
+        last if $code == 0x0B; # a number, not a text
+        $env{$name} = ajp_take(\$packet);
+    }
+    $env{QUERY_STRING} = $env{'attribute-5'} // '';
+    return \%env;
+}
+
+sub ajp_string ($text) { return pack 'n/ax', $text }
+
+sub answer_ajp ($client) {
+    my (undef, $size) = unpack 'nn', read_exactly($client, 4) // return;
+    my $packet = read_exactly($client, $size) // return;
+    my ($head, $body) = split /\r\n\r\n/,
+        program(ajp_environment($packet)), 2;
+    my @headers = map { [split /: /, $_, 2] } split /\r\n/, $head;
+    shift @headers; # the status
+    my $start = pack('Cn', 4, 200) . ajp_string('OK') . pack('n', 0 + @headers)
+        . join '', map { map { ajp_string($_) } @$_ } @headers;
+    for my $answer ($start, (map { pack 'Cn/ax', 3, $_ } unpack '(a4096)*',
+        $body), pack 'CC', 5, 0)
+    {
+        syswrite $client, pack 'a2n/a', 'AB', $answer;
+    }
+    shutdown $client, 1;
     close $client;
     return;
 }
