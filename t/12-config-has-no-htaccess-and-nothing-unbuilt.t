@@ -8,7 +8,6 @@ use DjSession::Test;
 my %unbuilt = (
     DjSessionForward         => 'Summary',
     DjSessionForwardKey      => '/x',
-    DjSessionModSession      => 'On',
 );
 for my $name (sort keys %unbuilt) {
     refused("E26: $name is not accepted yet", qr/Invalid command '$name'/,
@@ -60,6 +59,7 @@ my %anywhere = (
     DjSessionUserKey              => 'uid',
     DjSessionPreset               => 'django',
     DjSessionLoginURL             => '/login',
+    DjSessionModSession           => 'Off',
 );
 my $s = server(
     conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }
