@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include "httpd/api.h"
+#include "httpd/bridge.h"
 #include "httpd/directives.h"
 #include "httpd/expr.h"
 #include "httpd/guard.h"
@@ -20,6 +21,9 @@ static void register_hooks(apr_pool_t *p)
 {
     /* Stores of other modules must be known before DjSessionStore is read. */
     ap_hook_pre_config(djs_api_find_stores, NULL, NULL, APR_HOOK_MIDDLE);
+    /* All modules are loaded by now, so that mod_session is found wherever its
+     * LoadModule stands. */
+    ap_hook_pre_config(djs_bridge_join, NULL, NULL, APR_HOOK_MIDDLE);
     /* Contradictions are found by configtest too, not only at start. */
     ap_hook_check_config(djs_server_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* What configtest says besides, and -D DUMP_DJSESSION. */
@@ -41,6 +45,10 @@ static void register_hooks(apr_pool_t *p)
      * is. */
     ap_hook_check_authn(djs_guard_authenticate, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
+    /* Before mod_auth_form takes a store in trouble for a visitor who has not
+     * logged in. */
+    ap_hook_check_authn(djs_bridge_guard, NULL, NULL, APR_HOOK_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(djs_guard_challenge, NULL, NULL, APR_HOOK_MIDDLE);
     djs_require_register(p);
     /* Names of ours that core does not know: their order does not matter. */
@@ -49,7 +57,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(djs_hook_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* SetHandler names it: its order does not matter. */
     ap_hook_handler(djs_logout_handler, NULL, NULL, APR_HOOK_MIDDLE);
-    /* Behind mod_headers' filter and before mod_cache's: same type, later. */
+    /* Behind mod_headers' filter and mod_session's, and before mod_cache's:
+     * same type, later. */
     ap_hook_insert_filter(djs_output_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_insert_error_filter(djs_output_insert_error, NULL, NULL,
                                 APR_HOOK_REALLY_LAST);

@@ -45,6 +45,7 @@ my @rows = (
     [DjSessionPreset               => qr/django.*strict.*aal1.*aal2.*aal3/s,
         'none', 'aal4', 'AAL', '""'],
     [DjSessionUserKey              => qr/./, '""'],
+    [DjSessionModSession           => qr/Off, On/, 'Maybe'],
     [DjSessionLoginURL             => qr/path.*slash.*https/,
         'login', '//evil.example/', '/\\\\evil.example', '"/a b"',
         'javascript:alert(1)', 'https:/x', 'https://', 'http:///x',

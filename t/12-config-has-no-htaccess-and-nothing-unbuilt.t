@@ -6,7 +6,9 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionModSession      => 'On',
+    DjSessionDjangoSecretFile => '/x',
+    DjSessionDjangoSalt       => 'salt',
+    DjSessionDjangoUserQuery  => 'query',
 );
 for my $name (sort keys %unbuilt) {
     refused("E26: $name is not accepted yet", qr/Invalid command '$name'/,
@@ -60,6 +62,7 @@ my %anywhere = (
     DjSessionUserKey              => 'uid',
     DjSessionPreset               => 'django',
     DjSessionLoginURL             => '/login',
+    DjSessionModSession           => 'Off',
 );
 my $s = server(
     conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }

@@ -11,6 +11,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include "codec/secret.h"
+#include "httpd/bridge.h"
 #include "httpd/check.h"
 #include "session/preset.h"
 #include "session/rows.h"
@@ -95,7 +96,7 @@ static void complete(apr_pool_t *pconf, server_rec *main_server)
                 s->server_hostname != NULL ? s->server_hostname : "localhost";
         }
         djs_preset_complete(host_policy(s), presets);
-        host->used = host_policy(s)->enabled == DJS_ON;
+        host->used = djs_policy_serves(host_policy(s));
     }
 }
 
@@ -109,7 +110,7 @@ static void find_users(const apr_array_header_t *list, server_rec *main_server)
     for (i = 0; i < list->nelts; i++) {
         const section_t *section = &APR_ARRAY_IDX(list, i, section_t);
 
-        if (section->policy->enabled != DJS_ON) {
+        if (!djs_policy_serves(section->policy)) {
             continue;
         }
         for (s = main_server; s != NULL; s = s->next) {
@@ -190,6 +191,11 @@ static int check_policy(const djs_check_place_t *place, void *data)
     verdict_t *verdict = data;
     const char *wrong = djs_policy_check(&place->policy, verdict->p);
 
+    if (wrong == NULL && place->policy.modsession == DJS_ON &&
+        !djs_bridge_is_joined()) {
+        wrong = "DjSessionModSession On: mod_session is not there to be served:"
+                " load it (LoadModule session_module)";
+    }
     if (wrong != NULL) {
         verdict->wrong = apr_pstrcat(
             verdict->p, wrong, " (", djs_check_place_name(place, verdict->p),

@@ -83,6 +83,26 @@ static int tell(request_rec *r, const djs_session_t *s,
     return djs_backend_tell(r, s, policy);
 }
 
+/* A location that has sessions for mod_session alone: if nobody has asked for
+ * one by now, nobody will. */
+static int attach_theirs(request_rec *r, const djs_policy_t *policy)
+{
+    djs_request_t *ctx = djs_request_find(r);
+
+    if (policy->modsession != DJS_ON || ctx == NULL) {
+        return DECLINED;
+    }
+    if (policy->hide_cookie == DJS_ON) {
+        djs_scrub_cookie(r, policy);
+    }
+    if (ctx->session.state == DJS_STATE_UNAVAILABLE &&
+        policy->on_error == DJS_ERROR_DENY && deny(r, ctx)) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    keep_interim_back(r);
+    return OK;
+}
+
 /*
  * fixups - last stop before the handler: attach the visitor's session, so that
  * handler, filters and subrequests all look at one and the same object.
@@ -103,7 +123,7 @@ int djs_hook_fixups(request_rec *r)
     }
     djs_scrub_names(r);
     if (policy->enabled != DJS_ON) {
-        return DECLINED;
+        return attach_theirs(r, policy);
     }
     if (djs_request_is_plain(r, policy)) {
         keep_interim_back(r);

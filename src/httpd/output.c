@@ -9,6 +9,7 @@
 #include <util_filter.h>
 #include "base/clock.h"
 #include "httpd/api.h"
+#include "httpd/bridge.h"
 #include "httpd/headers.h"
 #include "httpd/output.h"
 #include "httpd/scrub.h"
@@ -321,7 +322,8 @@ static void drop_theirs(request_rec *r, const djs_request_t *ctx,
 {
     int dropped = 0;
 
-    if (policy->enabled == DJS_ON) {
+    if (policy->enabled == DJS_ON ||
+        (policy->modsession == DJS_ON && ctx != NULL && ctx->bridge != NULL)) {
         dropped = djs_headers_drop_cookie(r, policy->cookie_name);
     }
     if (ctx != NULL && ctx->live) {
@@ -358,12 +360,17 @@ static int before_first_byte(request_rec *r)
         return status;
     }
     if (ctx != NULL && ctx->later && r->status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_unset(r->headers_out, "Retry-After");
         apr_table_setn(r->err_headers_out, "Retry-After",
                        apr_ltoa(r->pool, ctx->later));
     }
     drop_theirs(r, ctx, policy);
-    if (ctx != NULL && status == OK && !ctx->committed && r->status < 500) {
-        status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
+    if (ctx != NULL && status == OK && !ctx->committed) {
+        status = djs_bridge_collect(r, ctx);
+    }
+    if (ctx != NULL && status == OK && !ctx->committed &&
+        (r->status < 500 || ctx->told)) {
+        status = save(r, ctx, djs_policy_serves(policy) ? policy : ctx->policy);
         if (status == OK) {
             clear_site_data(r, ctx);
         }
@@ -506,7 +513,7 @@ int djs_output_redirected(request_rec *r)
         !nothing_asked(&ctx->session) && r->prev->status < 500) {
         const djs_policy_t *policy = djs_server_policy(r->prev);
 
-        status = save(r, ctx, policy->enabled == DJS_ON ? policy : ctx->policy);
+        status = save(r, ctx, djs_policy_serves(policy) ? policy : ctx->policy);
     }
     return status;
 }
@@ -526,9 +533,14 @@ void djs_output_leftovers(request_rec *r)
 {
     djs_request_t *ctx = djs_request_find(r);
 
-    if (ctx == NULL || ctx->committed) {
+    if (ctx == NULL) {
         return;
     }
+    if (ctx->committed) {
+        djs_bridge_leftovers(r, ctx);
+        return;
+    }
+    (void)djs_bridge_collect(r, ctx);
     ctx->committed = 1;
     if (nothing_asked(&ctx->session)) {
         djs_output_renew(r, ctx);

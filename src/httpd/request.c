@@ -155,6 +155,11 @@ static djs_terms_t terms_of(const djs_request_t *ctx,
     terms.create_always = policy->create == DJS_CREATE_ALWAYS &&
                           !djs_request_refused(ctx, policy);
     terms.tls = ctx->tls;
+    terms.at_most = ctx->maxage;
+    if (ctx->maxage > 0) {
+        terms.lifetime.age = ctx->maxage;
+        terms.renew.how = ctx->touched ? DJS_RENEW_EVERY : DJS_RENEW_OFF;
+    }
     return terms;
 }
 
@@ -253,7 +258,7 @@ static const djs_policy_t *governing(const request_rec *r)
     const djs_policy_t *policy = djs_server_policy(r);
 
     for (r = r->main; r != NULL; r = r->main) {
-        if (djs_server_policy(r)->enabled == DJS_ON) {
+        if (djs_policy_serves(djs_server_policy(r))) {
             policy = djs_server_policy(r);
         }
     }
@@ -310,10 +315,11 @@ static int looked_elsewhere(request_rec *r, const djs_request_t *ctx)
 {
     const djs_policy_t *policy = djs_server_policy(r);
 
-    return r->main == NULL && r->prev != NULL && policy->enabled == DJS_ON &&
-           ctx->session.state == DJS_STATE_NONE && !ctx->live &&
-           !ctx->committed && ctx->cookie.did == DJS_DID_NOTHING &&
-           !ctx->session.modified && !ctx->session.flushed &&
+    return r->main == NULL && r->prev != NULL && djs_policy_serves(policy) &&
+           ctx->bridge == NULL && ctx->session.state == DJS_STATE_NONE &&
+           !ctx->live && !ctx->committed &&
+           ctx->cookie.did == DJS_DID_NOTHING && !ctx->session.modified &&
+           !ctx->session.flushed &&
            strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0;
 }
 
@@ -323,7 +329,7 @@ static int looked_too_early(const request_rec *r, const djs_request_t *ctx)
 {
     const djs_policy_t *policy = governing(r);
 
-    return ctx->tentative && !ctx->committed && policy->enabled == DJS_ON &&
+    return ctx->tentative && !ctx->committed && djs_policy_serves(policy) &&
            (strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0 ||
             policy->https_only != ctx->policy->https_only ||
             policy->absolute != ctx->policy->absolute ||

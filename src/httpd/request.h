@@ -14,6 +14,8 @@
 #define DJS_RETRY_SECONDS 5   /* until a client that got 503 comes back */
 #define DJS_RETRY_AFTER   "5" /* the same, as the header says it */
 
+struct djs_bridge;
+
 /* Lives as long as the client's request. */
 typedef struct {
     request_rec *top; /* the request that the client sent */
@@ -31,7 +33,12 @@ typedef struct {
     int clear;     /* a logout that asks for Clear-Site-Data */
     int later;     /* seconds: a 503 of ours says when to come back */
     int failure; /* an error to answer with, found before there was a filter */
-    int committed;             /* saved, or there was nothing to save */
+    struct djs_bridge *bridge;  /* what mod_session was given; NULL: nothing */
+    apr_interval_time_t maxage; /* SessionMaxAge, where mod_session decides how
+                                   long the session lives; otherwise 0 */
+    int touched;                /* mod_session wants a fresh deadline */
+    int told;      /* mod_session was told that its changes will be saved */
+    int committed; /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
     djs_saved_t cookie;        /* what the final response says of the cookie */
     const djs_policy_t *cookie_policy; /* and with which attributes */

@@ -56,7 +56,7 @@ int djs_view_unavailable(request_rec *r, djs_request_t *ctx)
 {
     if (r->main == NULL) {
         ctx->denied = 1;
-        ctx->later = 1;
+        ctx->later = DJS_RETRY_SECONDS;
     }
     apr_table_setn(r->err_headers_out, "Retry-After", DJS_RETRY_AFTER);
     return HTTP_SERVICE_UNAVAILABLE;

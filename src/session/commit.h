@@ -35,6 +35,7 @@ typedef struct {
     djs_lifetime_t lifetime;
     djs_renew_t renew;
     apr_interval_time_t absolute; /* DjSessionAbsoluteTimeout; 0: Off */
+    apr_interval_time_t at_most;  /* no deadline is further away; 0: no limit */
     apr_interval_time_t rotate;   /* DjSessionRotate; 0: Off */
     apr_interval_time_t grace;    /* DjSessionRotateGrace */
     int replay_flush;             /* DjSessionReplay Flush */

@@ -185,7 +185,7 @@ static void lint_aal(apr_array_header_t *lines, const djs_policy_t *policy)
 
 void djs_lint(apr_array_header_t *lines, const djs_policy_t *policy, int tls)
 {
-    if (policy->enabled == DJS_ON) {
+    if (djs_policy_serves(policy)) {
         lint_renewal(lines, policy);
         lint_limits(lines, policy);
         lint_cookie(lines, policy, tls);

@@ -70,7 +70,15 @@ struct djs_policy {
     apr_int64_t cache_control;
     const char *user_key; /* as normal JSON, with its quotes */
     const char *login_url;
+    apr_int64_t modsession;
 };
+
+/* Nonzero when a location with this policy has sessions: for programs, for
+ * mod_session, or for both. */
+static inline int djs_policy_serves(const djs_policy_t *policy)
+{
+    return policy->enabled == DJS_ON || policy->modsession == DJS_ON;
+}
 
 typedef struct {
     apr_uint64_t defaulted;  /* rows, by number, whose field holds a default */

@@ -452,6 +452,16 @@ apr_status_t djs_session_login(djs_session_t *s, djs_bytes_t user_key,
     return rv;
 }
 
+apr_status_t djs_session_note_login(djs_session_t *s)
+{
+    apr_status_t rv = djs_session_cycle_key(s);
+
+    if (rv == APR_SUCCESS) {
+        s->logged_in = 1;
+    }
+    return rv;
+}
+
 int djs_session_is_empty(djs_session_t *s)
 {
     if (s->key[0]) {

@@ -134,6 +134,9 @@ apr_status_t djs_session_cycle_key(djs_session_t *s);
  * rotated in every case, then the user key is set. `user` is UTF-8. */
 apr_status_t djs_session_login(djs_session_t *s, djs_bytes_t user_key,
                                djs_bytes_t user);
+/* Somebody has logged in, in a way that is not ours: the data stays, the key is
+ * rotated, and the old one leads nowhere, as after djs_session_login. */
+apr_status_t djs_session_note_login(djs_session_t *s);
 /* Nonzero when there is no key and no data. */
 int djs_session_is_empty(djs_session_t *s);
 

@@ -46,12 +46,23 @@ apr_int64_t djs_stamp_max_age(const djs_record_t *record, apr_time_t now)
                                  : 0;
 }
 
+/* The latest deadline that a save at `now` may give. */
+static apr_time_t ceiling_of(const djs_record_t *record,
+                             const djs_terms_t *terms, apr_time_t now)
+{
+    apr_time_t limit = djs_stamp_limit(record, terms);
+
+    return terms->at_most > 0 && terms->at_most < limit - now
+               ? now + terms->at_most
+               : limit;
+}
+
 apr_status_t djs_stamp_save(djs_record_t *record, apr_int64_t *max_age,
                             const djs_bytes_t *expiry, const djs_terms_t *terms,
                             apr_time_t now)
 {
     const djs_lifetime_t *lifetime = &terms->lifetime;
-    apr_time_t limit = djs_stamp_limit(record, terms);
+    apr_time_t limit = ceiling_of(record, terms, now);
     djs_expiry_t own;
     apr_status_t rv = djs_expiry_read(&own, expiry);
     int browser;

@@ -248,6 +248,24 @@ static void a_login_leaves_no_alias(void **state)
     assert_string_equal(data_of(saved.key), "{\"a\":1,\"u\":\"ada\"}");
 }
 
+/* C02: the same when somebody else has logged him in: the data stays. */
+static void a_login_elsewhere_leaves_no_alias(void **state)
+{
+    char *old = fresh();
+    djs_session_t *s = load(old);
+    djs_saved_t saved;
+
+    (void)state;
+    assert_int_equal(djs_session_note_login(s), APR_SUCCESS);
+    set(s, "realm-user", "\"ada\"");
+    saved = save(s);
+    assert_int_equal(saved.did, DJS_DID_ROTATE);
+    assert_int_equal(count_records().of[DJS_RECORD_ALIAS], 0);
+    assert_string_equal(data_of(old), "(not live)");
+    assert_string_equal(data_of(saved.key), "{\"a\":1,\"realm-user\":\"ada\"}");
+    assert_int_equal(load(saved.key)->record.authenticated, now);
+}
+
 /* L05: whenever the save comes, with one key in between or more. */
 static void a_save_on_an_old_key_lands_in_the_successor(void **state)
 {
@@ -536,6 +554,7 @@ int main(void)
         T(of_two_rotations_one_is_made_but_a_login_is_another),
         T(a_lost_response_costs_nothing_within_the_grace),
         T(a_login_leaves_no_alias),
+        T(a_login_elsewhere_leaves_no_alias),
         T(a_save_on_an_old_key_lands_in_the_successor),
         T(a_logout_on_an_old_key_ends_the_successor),
         T(a_logout_during_a_rotation_leaves_nothing),

@@ -332,6 +332,33 @@ static void a_lifetime_beyond_all_dates_saturates(void **state)
     }
 }
 
+/* SessionMaxAge: no deadline is further away, whatever asks for it. */
+static void no_deadline_is_further_away_than_the_terms_allow(void **state)
+{
+    static const char *const asked[] = { NULL, "86400",
+                                         "\"2099-01-01T00:00:00+00:00\"" };
+    djs_terms_t terms = terms_of_a_day();
+
+    (void)state;
+    terms.at_most = 60 * SECOND;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        djs_record_t record = born();
+
+        assert_int_equal(save_with(&record, asked[i], &terms, BIRTH), 60);
+        assert_int_equal(record.expires, BIRTH + 60 * SECOND);
+        assert_int_equal(record.age, 60 * SECOND);
+        assert_int_equal(save_with(&record, "30", &terms, BIRTH), 30);
+        assert_int_equal(record.expires, BIRTH + 30 * SECOND);
+        /* the absolute limit comes first when it is near */
+        (void)save_with(&record, NULL, &terms, BIRTH + DAY - 30 * SECOND);
+        assert_int_equal(record.expires, BIRTH + DAY);
+        terms.absolute = 0;
+        (void)save_with(&record, NULL, &terms, BIRTH + DAY);
+        assert_int_equal(record.expires, BIRTH + DAY + 60 * SECOND);
+        terms.absolute = DAY;
+    }
+}
+
 static void an_expiry_that_is_none_stamps_nothing(void **state)
 {
     static const char *const wrong[] = { "true", "\"soon\"", "[]", "{}" };
@@ -366,6 +393,7 @@ int main(void)
         cmocka_unit_test(the_years_2038_and_2106_are_years_like_others),
         cmocka_unit_test(sums_at_the_ends_of_64_bits_saturate),
         cmocka_unit_test(a_lifetime_beyond_all_dates_saturates),
+        cmocka_unit_test(no_deadline_is_further_away_than_the_terms_allow),
         cmocka_unit_test(an_expiry_that_is_none_stamps_nothing),
     };
 
