@@ -46,7 +46,7 @@ sub revokes ($where) {
         $s->file('sync/revoked', '');
         return "$status $out";
     });
-    like $said[2], qr/^0 every session of that user in localhost has ended$/,
+    like $said[2], qr/^0 every session of that user in localhost that this secret opens has ended$/,
         "C20: $where: revoke --user";
     is "$said[0] $said[1]", '0 some 0 some',
         "C20: $where: no request that began after it found her";
@@ -54,7 +54,7 @@ sub revokes ($where) {
     is user($bob), 'bob', "C20: $where: others go on";
     is user(login('ada')), 'ada', "C20: $where: she may log in again";
     my ($status, $out) = ctl($s, 'revoke', '--all', @whose);
-    is "$status $out", "0 every session of localhost has ended\n",
+    is "$status $out", "0 every session of localhost that this secret opens has ended\n",
         "C21: $where: revoke --all";
     is user($bob) . ($guest->data // 'nothing'), '-nothing',
         "C21: $where: nobody is left";
@@ -72,6 +72,21 @@ is $status, 2, 'without --user or --all it is a mistake';
 like $err, qr/needs --user ID.*or --all/, 'and it says what to say';
 ($status, undef, $err) = ctl($s, 'revoke', '--user', 'x', '--all', @whose);
 is $status, 2, 'both are a mistake, too';
+is +(ctl($s, 'revoke', '--user', 'bob', @whose[0, 1, 4, 5], '--namespace',
+        'localhots'))[0], 1, 'a namespace that the store does not know';
+$s->make_secret($s->state . '/other.key');
+($status, undef, $err) = ctl($s, 'revoke', '--user', 'bob', @whose[0 .. 3],
+    '--secret-file', $s->state . '/other.key');
+is $status, 1, 'or a secret that opens nothing is a failure';
+like $err, qr/is --namespace right, and --secret-file/, 'that says what to look at';
+my $eve = login('eve');
+my $tag = $eve->get('/cgi/act')->env->{DJSESSION_TAG};
+like +(ctl($s, 'list', @whose))[1], qr/^$tag /m, 'list shows who is there';
+ctl($s, 'revoke', '--user', 'eve', @whose);
+unlike +(ctl($s, 'list', @whose))[1], qr/^$tag /m,
+    'and nobody whose sessions were revoked';
+is +(ctl($s, 'show', $tag, @whose))[0], 1, 'nor does show';
+login('carl');
 is +(ctl($s, 'revoke', '--user', 'nobody', @whose))[0], 0,
     'a user who has no session is no mistake';
 like +(ctl($s, 'list', @whose))[1], qr/^(?:TAG[^\n]*\n)(?:[0-9a-f]{12} [^\n]*\n)*$/,

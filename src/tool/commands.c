@@ -54,6 +54,13 @@ static const char *day(char out[TIME_LEN], apr_time_t when)
 
 /* ------------------------------------------------------------ the records */
 
+/* A session that somebody's revocation may have ended: that is looked at after
+ * the walk, which may hold locks. */
+typedef struct {
+    const char *store_key;
+    djs_record_t record;
+} late_t;
+
 /* A walk over the sessions of the namespace. */
 typedef struct walk walk_t;
 
@@ -64,8 +71,53 @@ struct walk {
     apr_uint64_t opened;
     apr_uint64_t closed;      /* records that did not open */
     apr_array_header_t *keys; /* of char *: store keys, where they are wanted */
+    djs_place_t place;
+    apr_uint64_t epoch;       /* of the namespace, before the walk */
+    apr_array_header_t *late; /* of late_t */
     apr_pool_t *scratch;      /* cleared after each record */
 };
+
+static void show_record(walk_t *walk, djs_bytes_t key,
+                        const djs_record_t *record)
+{
+    walk->opened++;
+    if (walk->each) {
+        walk->each(walk, key, record);
+    }
+}
+
+static void postpone(walk_t *walk, djs_bytes_t key, const djs_record_t *record)
+{
+    apr_pool_t *p = walk->late->pool;
+    late_t *late = apr_array_push(walk->late);
+
+    late->store_key = apr_pstrmemdup(p, key.data, key.len);
+    late->record = *record;
+    late->record.body.data =
+        apr_pstrmemdup(p, record->body.data, record->body.len);
+}
+
+/* Shows those that nobody has revoked. */
+static apr_status_t show_late(walk_t *walk)
+{
+    static const djs_bytes_t user_key = { "\"_auth_user_id\"", 15 };
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; rv == APR_SUCCESS && i < walk->late->nelts; i++) {
+        late_t *late = &APR_ARRAY_IDX(walk->late, i, late_t);
+        const djs_revoke_t ask = { &walk->place, call_within(PATIENCE),
+                                   walk->scratch };
+        djs_bytes_t key = djs_bytes(late->store_key);
+
+        rv = djs_revoke_check(&late->record, walk->epoch, key, user_key, &ask);
+        if (rv == APR_SUCCESS) {
+            show_record(walk, key, &late->record);
+        }
+        apr_pool_clear(walk->scratch);
+        rv = rv == DJS_EABSENT ? APR_SUCCESS : rv;
+    }
+    return rv;
+}
 
 static apr_status_t open_record(djs_bytes_t key, djs_bytes_t val,
                                 apr_time_t expires, void *baton)
@@ -87,13 +139,29 @@ static apr_status_t open_record(djs_bytes_t key, djs_bytes_t val,
         /* an alias, a mark or a list: no session, but all is well */
     }
     else if (!options->tag || strcmp(record.tag, options->tag) == 0) {
-        walk->opened++;
-        if (walk->each) {
-            walk->each(walk, key, &record);
+        if (record.epoch < walk->epoch) {
+            postpone(walk, key, &record);
+        }
+        else {
+            show_record(walk, key, &record);
         }
     }
     apr_pool_clear(walk->scratch);
     return ferror(stdout) ? APR_EOF : APR_SUCCESS;
+}
+
+/* Where the sessions of the namespace lie. */
+static apr_status_t find_place(djs_place_t *place, const djs_ctl_t *ctl)
+{
+    const djs_options_t *options = ctl->options;
+
+    memset(place, 0, sizeof *place);
+    place->store = ctl->store;
+    place->ring = ctl->ring;
+    place->mode = options->bare ? DJS_RECORD_BARE : DJS_RECORD_SEALED;
+    place->ns = djs_bytes(options->name_space);
+    place->random = djs_random;
+    return djs_commit_prepare(place);
 }
 
 /* Shows every session (with a tag: that one) to walk->each. */
@@ -105,7 +173,20 @@ static apr_status_t go(walk_t *walk, djs_ctl_t *ctl)
     walk->ctl = ctl;
     apr_pool_create(&walk->scratch, ctl->p);
     apr_pool_create(&pool, ctl->p);
-    rv = djs_store_each(ctl->store, open_record, walk, call_within(WALK), pool);
+    walk->late = apr_array_make(pool, 16, sizeof(late_t));
+    rv = find_place(&walk->place, ctl);
+    if (rv == APR_SUCCESS) {
+        const djs_revoke_t ask = { &walk->place, call_within(PATIENCE), pool };
+
+        rv = djs_revoke_epoch(&walk->epoch, djs_bytes_of("", 0), &ask);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = djs_store_each(ctl->store, open_record, walk, call_within(WALK),
+                            pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = show_late(walk);
+    }
     apr_pool_destroy(pool);
     return rv;
 }
@@ -121,8 +202,9 @@ static djs_ctl_e tell_closed(const walk_t *walk)
             "djsessionctl: %" APR_UINT64_T_FMT
             " records do not open: they belong to another namespace"
             " (--namespace is the host's DjSessionNamespace, or else its"
-            " ServerName) or are sealed under another secret (--secret-file,"
-            " as in DjSessionSecretFile); if not, they are damaged\n",
+            " ServerName), are sealed under another secret (--secret-file,"
+            " as in DjSessionSecretFile) or in another mode (--bare, for"
+            " DjSessionEncrypt Off); if not, they are damaged\n",
             walk->closed);
     return DJS_CTL_FAILED;
 }
@@ -227,19 +309,60 @@ static djs_ctl_e remove_session(djs_ctl_t *ctl)
     return DJS_CTL_DONE;
 }
 
+static apr_status_t stop_at_once(djs_bytes_t key, djs_bytes_t val,
+                                 apr_time_t expires, void *baton)
+{
+    walk_t *walk = baton;
+    const djs_record_place_t place = { walk->place.ns, key };
+    djs_record_t record;
+    apr_status_t rv = djs_record_open(&record, val, walk->place.mode, place,
+                                      walk->place.ring, walk->scratch);
+
+    (void)expires;
+    apr_pool_clear(walk->scratch);
+    if (rv == APR_SUCCESS && record.kind != DJS_RECORD_MARK) {
+        walk->opened++;
+        return APR_EOF;
+    }
+    walk->closed += rv != APR_SUCCESS;
+    return APR_SUCCESS;
+}
+
+/* A mark under a wrong name ends nobody's session, and looks like a right one.
+ * Where a store can list, it must know the namespace and the secret, unless it
+ * is empty. */
+static int is_known(djs_ctl_t *ctl)
+{
+    walk_t walk = { .ctl = ctl };
+
+    if (find_place(&walk.place, ctl) != APR_SUCCESS) {
+        return 1;
+    }
+    apr_pool_create(&walk.scratch, ctl->p);
+    (void)djs_store_each(ctl->store, stop_at_once, &walk, call_within(WALK),
+                         ctl->p);
+    if (walk.opened > 0 || walk.closed == 0) {
+        return 1;
+    }
+    fprintf(stderr,
+            "djsessionctl: nothing was done: no record of the store opens in"
+            " namespace %s with this secret; is --namespace right, and"
+            " --secret-file?\n",
+            ctl->options->name_space);
+    return 0;
+}
+
 /* After it no request finds one of them alive. */
 static djs_ctl_e revoke_sessions(djs_ctl_t *ctl)
 {
     const djs_options_t *options = ctl->options;
-    djs_place_t place = { .store = ctl->store,
-                          .ring = ctl->ring,
-                          .mode = options->bare ? DJS_RECORD_BARE
-                                                : DJS_RECORD_SEALED,
-                          .ns = djs_bytes(options->name_space),
-                          .random = djs_random };
+    djs_place_t place;
     const djs_revoke_t ask = { &place, call_within(PATIENCE), ctl->p };
-    apr_status_t rv = djs_commit_prepare(&place);
+    apr_status_t rv = find_place(&place, ctl);
 
+    if (rv == APR_SUCCESS && !is_known(ctl)) {
+        return DJS_CTL_FAILED;
+    }
     if (rv == APR_SUCCESS) {
         rv = djs_revoke(djs_bytes(options->all ? "" : options->user), &ask);
     }
@@ -249,13 +372,8 @@ static djs_ctl_e revoke_sessions(djs_ctl_t *ctl)
                         " this again when the whole store answers\n");
         return DJS_CTL_FAILED;
     }
-    if (options->all) {
-        printf("every session of %s has ended\n", options->name_space);
-    }
-    else {
-        printf("every session of that user in %s has ended\n",
-               options->name_space);
-    }
+    printf("every session of %s%s that this secret opens has ended\n",
+           options->all ? "" : "that user in ", options->name_space);
     return DJS_CTL_DONE;
 }
 
