@@ -11,7 +11,8 @@
 
 /* Faults of test builds: t/5d shows that they are found. */
 #ifdef DJS_FAULT_LOSE_UPDATE
-#define TO_CHANGE(found, loaded) (loaded) /* what others did meanwhile is gone */
+#define TO_CHANGE(found, loaded)                                               \
+    (loaded) /* what others did meanwhile is gone */
 #else
 #define TO_CHANGE(found, loaded) (found)
 #endif

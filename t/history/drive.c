@@ -3,9 +3,10 @@
  *   drive port=N dir=DIR [ops=10000] [seed=1]
  *
  * Four clients at a time share one cookie jar, as the tabs of a browser do.
- * They read, set unique values, count, rotate, log in and out, all at once,
- * and take up new keys as responses bring them, some a little late. Each writes
- * its operations to DIR/ops.NN. */
+ * Half of the jars are in haste, and end their sessions soon; the others keep
+ * them for long. They read, set unique values, count, rotate, log in and out,
+ * all at once, and take up new keys as responses bring them, some a little
+ * late. Each writes its operations to DIR/ops.NN. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -20,8 +21,8 @@
 
 #define GROUPS    4
 #define USERS     2
-#define OLD       8 /* keys of the past that a jar remembers */
-#define PATIENCE  5 /* seconds until an answer is given up */
+#define OLD       16 /* keys of the past that a jar remembers */
+#define PATIENCE  5  /* seconds until an answer is given up */
 #define MOST_HEAD 8192
 
 typedef struct {
@@ -168,8 +169,11 @@ static void understand(operation_t *op, char *head)
 
 static unsigned choose_kind(client_t *c)
 {
-    static const unsigned weight[DO_COUNT] = { 4400, 3200, 2100, 180,
-                                               60,   40,   20 };
+    static const unsigned hasty[DO_COUNT] = {
+        4520, 3200, 2100, 60, 60, 40, 20
+    };
+    static const unsigned steady[DO_COUNT] = { 4564, 3200, 2200, 30, 3, 2, 1 };
+    const unsigned *weight = c->number % GROUPS < GROUPS / 2 ? hasty : steady;
     unsigned dice = draw(&c->random, 10000), kind = 0;
 
     while (dice >= weight[kind]) {
@@ -218,13 +222,14 @@ static void choose_key(client_t *c, char *key)
         memcpy(c->key, jar->key, HISTORY_KEY);
     }
     memcpy(key, c->key, HISTORY_KEY);
-    if (dice >= 980 && jar->olds > 0) {
+    if (dice >= 970 && jar->olds > 0) {
         unsigned known = jar->olds < OLD ? jar->olds : OLD;
+        unsigned age = draw(&c->random, known) + 1;
 
-        memcpy(key, jar->old[draw(&c->random, known)], HISTORY_KEY);
+        memcpy(key, jar->old[(jar->olds - age) % OLD], HISTORY_KEY);
     }
     pthread_mutex_unlock(&jar->lock);
-    for (int i = 0; dice == 979 && i < HISTORY_KEY; i++) {
+    for (int i = 0; dice == 969 && i < HISTORY_KEY; i++) {
         key[i] = (char)('a' + draw(&c->random, 26));
     }
 }
@@ -264,7 +269,7 @@ static void prepare(client_t *c, operation_t *op)
     op->id = (c->number << 24) + ++c->made;
     op->kind = (uint8_t)choose_kind(c);
     op->slot = (uint8_t)draw(&c->random, HISTORY_SLOTS);
-    op->user = (uint8_t)(c->number % GROUPS % USERS);
+    op->user = (uint8_t)(c->number % GROUPS / USERS);
     choose_key(c, op->used);
 }
 

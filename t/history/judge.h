@@ -13,17 +13,24 @@ typedef struct {
     uint64_t born_from, born_by; /* the request that began it */
     uint64_t may_end;            /* not before this moment */
     uint64_t must_end;           /* no later than this one */
-    uint64_t otherwise;           /* may_end but for one login */
+    uint64_t otherwise;          /* may_end but for one login */
     int keys, rotations, logins;
 } life_t;
 
 typedef struct {
     char key[HISTORY_KEY];
-    int life; /* -1: the place is free */
-    uint64_t from; /* the request that brought it first */
+    int life;                       /* -1: the place is free */
+    uint64_t from;                  /* the request that brought it first */
     uint64_t may_leave, must_leave; /* given up for another key */
     uint64_t gone; /* when somebody had learnt that it is dead */
 } name_t;
+
+/* A rotation that was asked for. */
+typedef struct {
+    int life;
+    uint64_t from, by;
+    const char *to;
+} turn_t;
 
 typedef struct {
     operation_t *ops; /* in the order of their responses */
@@ -34,9 +41,17 @@ typedef struct {
     size_t life_count;
     name_t *keys;
     size_t key_room;
+    turn_t *turns; /* by life */
+    size_t turn_count;
     uint32_t *by_id[HISTORY_CLIENTS]; /* place in ops + 1 of each id */
     uint32_t made[HISTORY_CLIENTS];
     uint64_t grace;
+    uint64_t lease; /* how long a process may believe an epoch it knows */
+    struct {
+        int user;
+        uint64_t from, until;
+    } * revoked; /* when some users' sessions were being ended */
+    size_t revoked_count;
     uint64_t (*wipes)[2]; /* when everything may have been lost */
     size_t wipe_count;
     unsigned long violations;

@@ -21,6 +21,7 @@ typedef struct {
 
 typedef struct {
     uint64_t from, by;
+    uint32_t value;
 } zone_t;
 
 typedef struct {
@@ -80,8 +81,9 @@ static void add_read(history_t *h, uses_t *u, size_t i, uint8_t slot)
         }
         use.is_write = 1; /* it was there from the beginning */
         add_use(u, (use_t){ use.life, use.value, 0, 0, slot, 1 });
-        if (life->parent < 0 || (use.value == 0 &&
-            h->lives[life->parent].otherwise < life->born_by)) {
+        if (life->parent < 0 ||
+            (use.value == 0 &&
+             h->lives[life->parent].otherwise < life->born_by)) {
             break;
         }
         use.life = life->parent;
@@ -148,19 +150,24 @@ static void add_zone(history_t *h, uses_t *u, size_t at, size_t count)
         judge_complain(h, NULL, "a value was seen before it was written");
     }
     if (first_end < last_start) {
-        u->ahead[u->aheads++] = (zone_t){ first_end, last_start };
+        u->ahead[u->aheads++] =
+            (zone_t){ first_end, last_start, u->all[at].value };
     }
     else if (first_end != HISTORY_NEVER) {
-        u->back[u->backs++] = (zone_t){ last_start, first_end };
+        u->back[u->backs++] =
+            (zone_t){ last_start, first_end, u->all[at].value };
     }
 }
 
 static void judge_zones(history_t *h, uses_t *u)
 {
+    int life;
+
     qsort(u->ahead, u->aheads, sizeof *u->ahead, by_beginning);
     for (size_t i = 1; i < u->aheads; i++) {
         if (u->ahead[i - 1].by > u->ahead[i].from) {
-            judge_complain(h, NULL, "an older value came back");
+            judge_complain(h, writer(h, u->ahead[i].value, &life),
+                           "an older value came back over this one");
         }
     }
     for (size_t i = 0; i < u->backs; i++) {
@@ -177,7 +184,8 @@ static void judge_zones(history_t *h, uses_t *u)
             }
         }
         if (low > 0 && u->ahead[low - 1].by > u->back[i].by) {
-            judge_complain(h, NULL, "an acknowledged write was lost (INV8)");
+            judge_complain(h, writer(h, u->back[i].value, &life),
+                           "an acknowledged write was lost (INV8)");
         }
     }
     u->aheads = u->backs = 0;
@@ -346,11 +354,11 @@ void judge_counters(history_t *h)
         if (life->parent >= 0) {
             const counter_t *from = &all[life->parent];
 
-            c->most = from->most + before(from->asked, from->asks,
-                                          life->born_by);
+            c->most =
+                from->most + before(from->asked, from->asks, life->born_by);
             if (h->lives[life->parent].otherwise >= life->born_by) {
-                c->least = from->least + before(from->acked, from->acks,
-                                                life->born_from);
+                c->least = from->least +
+                           before(from->acked, from->acks, life->born_from);
             }
         }
         judge_counter(h, c);

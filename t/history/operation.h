@@ -32,15 +32,15 @@ enum { CAME_OK, CAME_REFUSED, CAME_UNKNOWN, CAME_ODD };
 enum { STATE_NONE, STATE_LIVE, STATE_OTHER };
 
 typedef struct {
-    uint64_t invoked, done;  /* done: HISTORY_NEVER without an answer */
-    uint32_t id;             /* the value that a set writes, never 0 */
+    uint64_t invoked, done;    /* done: HISTORY_NEVER without an answer */
+    uint32_t id;               /* the value that a set writes, never 0 */
     uint32_t k[HISTORY_SLOTS]; /* the registers as seen, 0: absent */
-    uint32_t n;              /* the counter as seen */
-    char used[HISTORY_KEY];  /* key sent; zeros: none */
-    char got[HISTORY_KEY];   /* key received; zeros: none */
+    uint32_t n;                /* the counter as seen */
+    char used[HISTORY_KEY];    /* key sent; zeros: none */
+    char got[HISTORY_KEY];     /* key received; zeros: none */
     uint8_t kind, came, state;
-    uint8_t slot; /* of a set */
-    uint8_t user; /* of a login */
+    uint8_t slot;    /* of a set */
+    uint8_t user;    /* of a login */
     uint8_t deleted; /* the response took the cookie away */
     uint16_t status;
 } operation_t;

@@ -14,10 +14,12 @@ use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 use DjSession::Memcached;
 use DjSession::Server;
 
-use constant GRACE => 1; # seconds
+# Milliseconds: of DjSessionRotateGrace, and for which a process may believe an
+# epoch that it has from memcached (DJS_MC_LEASE).
+use constant { GRACE => 200, LEASE => 100 };
 
 my $PAGES = <<'END';
-DjSessionRotateGrace 1s
+DjSessionRotateGrace 200ms
 Header always set X-Data "%{DJSESSION_DATA}e" env=DJSESSION_DATA
 Header always set X-State "%{DJSESSION_STATE}e" env=DJSESSION_STATE
 <Location /do>
@@ -86,7 +88,7 @@ sub start ($run) {
     $s->file("htdocs/$_", "$_\n") for qw(see do);
     # What faults make it say is no news here, nor are keys that come late.
     $s->allows(qr/\[djsession:(?:warn|error|crit)\]/, qr/AH0005[012]/,
-        qr/AH00493/);
+        qr/AH00493/, qr/AH10392/);
     my $why = $s->launch;
     die "httpd does not start: $why\n" if defined $why;
     $run->{server} = $s;
@@ -119,8 +121,9 @@ sub run ($class, %run) {
     my $dir = drive(\%run);
     $run{seconds} = clock_gettime(CLOCK_MONOTONIC) - $from;
     my $judge = program('judge');
-    my $grace = GRACE * 1000;
-    $run{text} = qx{$judge dir=$dir grace=$grace 2>&1};
+    my $limits = 'grace=' . GRACE
+        . ($run{store} eq 'dbm' ? '' : ' lease=' . LEASE);
+    $run{text} = qx{$judge dir=$dir $limits 2>&1};
     $run{judged} = $? >> 8;
     ($run{operations}) = $run{text} =~ /^operations (\d+)/m;
     ($run{violations}) = $run{text} =~ /violations (\d+)$/m;
