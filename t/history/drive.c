@@ -28,6 +28,7 @@
 typedef struct {
     pthread_mutex_t lock;
     char key[HISTORY_KEY];
+    char first[HISTORY_KEY]; /* that this session had */
     char old[OLD][HISTORY_KEY];
     unsigned olds;
 } jar_t;
@@ -222,7 +223,10 @@ static void choose_key(client_t *c, char *key)
         memcpy(c->key, jar->key, HISTORY_KEY);
     }
     memcpy(key, c->key, HISTORY_KEY);
-    if (dice >= 970 && jar->olds > 0) {
+    if (dice >= 985) {
+        memcpy(key, jar->first, HISTORY_KEY);
+    }
+    else if (dice >= 970 && jar->olds > 0) {
         unsigned known = jar->olds < OLD ? jar->olds : OLD;
         unsigned age = draw(&c->random, known) + 1;
 
@@ -255,6 +259,9 @@ static void learn(client_t *c, const operation_t *op)
     if (has_key && (op->kind == DO_LOGIN ||
                     memcmp(jar->key, op->used, HISTORY_KEY) == 0)) {
         replace_key(jar, op->got);
+        if (op->kind == DO_LOGIN || op->state == STATE_NONE) {
+            memcpy(jar->first, op->got, HISTORY_KEY);
+        }
     }
     else if ((op->deleted || op->state == STATE_NONE) &&
              memcmp(jar->key, op->used, HISTORY_KEY) == 0) {
