@@ -176,7 +176,8 @@ static int begin_life(history_t *h, const operation_t *op, int parent)
     life->user = op->kind == DO_LOGIN ? op->user : HISTORY_NOBODY;
     life->born_from = op->invoked;
     life->born_by = op->done;
-    life->may_end = life->must_end = life->otherwise = HISTORY_NEVER;
+    life->may_end = life->must_end = HISTORY_NEVER;
+    life->must_move = life->otherwise = HISTORY_NEVER;
     return (int)h->life_count++;
 }
 
@@ -245,7 +246,8 @@ static void note_end(life_t *life, const operation_t *op, int sure)
         lower(&life->otherwise, life->may_end); /* of two logins one is late */
     }
     if (sure) {
-        lower(&life->must_end, op->done);
+        lower(op->kind == DO_LOGIN ? &life->must_move : &life->must_end,
+              op->done);
     }
 }
 
@@ -432,7 +434,11 @@ static int is_early(const history_t *h, const operation_t *op, int user)
 
 static void judge_live(history_t *h, const operation_t *op, const name_t *name)
 {
-    if (op->invoked > h->lives[name->life].must_end) {
+    const life_t *life = &h->lives[name->life];
+
+    /* A login that finds its session revoked leaves it to the revocation. */
+    if (op->invoked > life->must_end ||
+        (op->invoked > life->must_move && !is_early(h, op, life->user))) {
         judge_complain(h, op, "a session that had ended is live (INV2)");
     }
     else if (op->invoked > name->gone) {

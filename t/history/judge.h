@@ -13,6 +13,7 @@ typedef struct {
     uint64_t born_from, born_by; /* the request that began it */
     uint64_t may_end;            /* not before this moment */
     uint64_t must_end;           /* no later than this one */
+    uint64_t must_move;          /* or than this one, for a login */
     uint64_t otherwise;          /* may_end but for one login */
     int keys, rotations, logins;
 } life_t;

@@ -186,6 +186,30 @@ static void another_users_store_is_not_opened(void **state)
     assert_int_equal(chown(f->path, 0, 0), 0);
 }
 
+/* While nobody can tell what is in the directory, no record is absent and
+ * none is begun anew; afterwards all are there. */
+static void files_that_are_out_of_sight_are_not_absent(void **state)
+{
+    fixture_t *f = *state;
+    const char *away = apr_pstrcat(f->p, f->base, "/away", NULL);
+    apr_status_t read, written;
+
+    f->path = apr_pstrcat(f->p, f->base, "/seen", NULL);
+    assert_null(fixture_make(f, f->path, fixture_kind, "1"));
+    assert_int_equal(djs_store_open(f->store, f->child), APR_SUCCESS);
+    assert_int_equal(put_named(f, KEY, 400, DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(rename(f->path, away), 0);
+    assert_int_equal(symlink(f->path, f->path), 0); /* ELOOP, for root too */
+    read = get_named(f, KEY, 400);
+    written = put_named(f, KEY, 400, DJS_PUT_NEW);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(rename(away, f->path), 0);
+    assert_int_not_equal(read, DJS_EABSENT);
+    assert_int_not_equal(read, APR_SUCCESS);
+    assert_int_not_equal(written, APR_SUCCESS);
+    assert_int_equal(get_named(f, KEY, 400), APR_SUCCESS);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 static int run(const char *name)
@@ -197,7 +221,8 @@ static int run(const char *name)
         CASE(a_store_of_another_kind_is_refused),
         CASE(bad_options_are_refused_with_the_good_ones),
         CASE(sessions_too_large_for_the_type_are_refused_at_start),
-        CASE(another_users_store_is_not_opened)
+        CASE(another_users_store_is_not_opened),
+        CASE(files_that_are_out_of_sight_are_not_absent)
     };
 
     fixture_kind = name;
