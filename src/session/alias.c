@@ -6,6 +6,13 @@
 #define STORE_KEY_BYTES (DJS_STORE_KEY_LEN / 2)
 #define BODY_LEN        (DJS_KEY_LEN + STORE_KEY_BYTES)
 
+/* A fault of test builds, which t/5d shows to be found. */
+#ifdef DJS_FAULT_STALE_ALIAS
+#define FAULT_STALE_ALIAS 1 /* a grace never ends */
+#else
+#define FAULT_STALE_ALIAS 0
+#endif
+
 _Static_assert(DJS_KEY_LEN == DJS_MAC_BYTES, "a mask hides a whole key");
 
 /* Puts the mask on, or takes it off. */
@@ -68,7 +75,7 @@ int djs_alias_in_grace(const djs_record_t *record, apr_time_t now)
     apr_interval_time_t gone = now - record->saved;
 
     /* A clock that went back a little ends no grace, and prolongs none. */
-    return gone < record->age && gone > -record->age;
+    return FAULT_STALE_ALIAS || (gone < record->age && gone > -record->age);
 }
 
 int djs_alias_is_late(const djs_record_t *record, apr_time_t now)

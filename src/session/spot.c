@@ -1,12 +1,19 @@
 /* session/spot - where a record lies: the store key of a session key. */
 #include "session/spot.h"
 
+/* A fault of test builds, which t/5d shows to be found. */
+#ifdef DJS_FAULT_MIX
+#define KEY_LEN 1 /* sessions whose keys begin alike are one */
+#else
+#define KEY_LEN DJS_KEY_LEN
+#endif
+
 apr_status_t djs_spot_find(djs_spot_t *spot, const djs_place_t *place,
                            int which, const char *key)
 {
     apr_status_t rv =
         djs_keyring_store_key(place->ring, which, place->ns,
-                              djs_bytes_of(key, DJS_KEY_LEN), spot->store_key);
+                              djs_bytes_of(key, KEY_LEN), spot->store_key);
 
     spot->at.ns = place->ns;
     spot->at.store_key = djs_bytes_of(spot->store_key, DJS_STORE_KEY_LEN);

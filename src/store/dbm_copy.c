@@ -26,8 +26,15 @@ djs_files_e djs_copy_files(const djs_dbm_type_t *type, const char *name)
     for (i = 0; type->suffix[i]; i++) {
         struct stat st;
 
-        there +=
-            file_name(path, name, type->suffix[i]) && lstat(path, &st) == 0;
+        if (!file_name(path, name, type->suffix[i])) {
+            return DJS_FILES_HIDDEN;
+        }
+        if (lstat(path, &st) == 0) {
+            there++;
+        }
+        else if (errno != ENOENT) {
+            return DJS_FILES_HIDDEN;
+        }
     }
     return there == i ? DJS_FILES_ALL
                       : (there ? DJS_FILES_SOME : DJS_FILES_NONE);
@@ -147,8 +154,12 @@ apr_status_t djs_copy_over(const djs_dbm_type_t *type, const char *to,
                            const char *from)
 {
     char source[NAME_ROOM], target[NAME_ROOM];
+    djs_files_e there = djs_copy_files(type, from);
 
-    if (djs_copy_files(type, from) == DJS_FILES_NONE) {
+    if (there == DJS_FILES_HIDDEN) {
+        return DJS_ETROUBLE;
+    }
+    if (there == DJS_FILES_NONE) {
         return djs_copy_remove(type, to);
     }
     for (int i = 0; type->suffix[i]; i++) {

@@ -5,8 +5,14 @@
 #include <apr_pools.h>
 #include "store/dbm.h"
 
-/* What there is of a DBM's files (sdbm has two). */
-typedef enum { DJS_FILES_NONE, DJS_FILES_SOME, DJS_FILES_ALL } djs_files_e;
+/* What there is of a DBM's files (sdbm has two). HIDDEN: nobody can tell, as
+ * when the directory may not be searched. */
+typedef enum {
+    DJS_FILES_NONE,
+    DJS_FILES_SOME,
+    DJS_FILES_ALL,
+    DJS_FILES_HIDDEN
+} djs_files_e;
 
 /* Looks, and follows no link. */
 djs_files_e djs_copy_files(const djs_dbm_type_t *type, const char *name);
@@ -15,7 +21,8 @@ djs_files_e djs_copy_files(const djs_dbm_type_t *type, const char *name);
 apr_uint64_t djs_copy_allocated(const djs_dbm_type_t *type, const char *name);
 
 /* Makes the files of `to` equal to those of `from`, with their holes; where
- * `from` has none, `to` has none afterwards. */
+ * `from` has none, `to` has none afterwards. DJS_ETROUBLE: what `from` has can
+ * not be told; `to` is as it was. */
 apr_status_t djs_copy_over(const djs_dbm_type_t *type, const char *to,
                            const char *from);
 

@@ -185,6 +185,11 @@ static apr_status_t heal(djs_pair_t *pair, int at, apr_status_t rv)
     if (pair->healed || pair->why != APR_SUCCESS) {
         return djs_pair_status(pair->dbm, rv);
     }
+    if (here == DJS_FILES_HIDDEN || there == DJS_FILES_HIDDEN) {
+        /* That is no miss, and nothing to be mended. */
+        rv = djs_pair_status(pair->dbm, rv);
+        return rv == APR_SUCCESS || rv == DJS_EABSENT ? DJS_ETROUBLE : rv;
+    }
     pair->healed = 1;
     if (here == DJS_FILES_NONE && there == DJS_FILES_NONE) {
         return DJS_EABSENT;

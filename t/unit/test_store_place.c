@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <cmocka.h>
+#include "store/dbm.h"
+#include "store/dbm_copy.h"
 #include "store_fixture.h"
 
 /* J01: whatever the umask, nobody else can read anything. */
@@ -186,6 +188,29 @@ static void another_users_store_is_not_opened(void **state)
     assert_int_equal(chown(f->path, 0, 0), 0);
 }
 
+/* INV8: files that can not be seen are not absent, and nothing is removed on
+ * their account: an outage is no miss. */
+static void files_out_of_sight_are_not_absent(void **state)
+{
+    fixture_t *f = *state;
+    const djs_dbm_type_t *type = djs_dbm_type(fixture_kind);
+    const char *loop = apr_pstrcat(f->p, f->base, "/loop", NULL);
+    const char *hidden = apr_pstrcat(f->p, loop, "/000.b", NULL);
+
+    f->path = apr_pstrcat(f->p, f->base, "/seen", NULL);
+    assert_null(fixture_make(f, f->path, fixture_kind, "1"));
+    assert_int_equal(djs_store_open(f->store, f->child), APR_SUCCESS);
+    assert_int_equal(put_named(f, KEY, 400, DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(symlink(loop, loop), 0); /* ELOOP, for root, too */
+    assert_int_equal(djs_copy_files(type, hidden), DJS_FILES_HIDDEN);
+    assert_int_equal(djs_copy_files(type, in_store(f, "001.a")),
+                     DJS_FILES_NONE);
+    assert_int_equal(djs_copy_over(type, in_store(f, "000.a"), hidden),
+                     DJS_ETROUBLE);
+    assert_int_equal(djs_copy_files(type, in_store(f, "000.a")), DJS_FILES_ALL);
+    assert_int_equal(get_named(f, KEY, 400), APR_SUCCESS);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 static int run(const char *name)
@@ -197,7 +222,8 @@ static int run(const char *name)
         CASE(a_store_of_another_kind_is_refused),
         CASE(bad_options_are_refused_with_the_good_ones),
         CASE(sessions_too_large_for_the_type_are_refused_at_start),
-        CASE(another_users_store_is_not_opened)
+        CASE(another_users_store_is_not_opened),
+        CASE(files_out_of_sight_are_not_absent)
     };
 
     fixture_kind = name;
