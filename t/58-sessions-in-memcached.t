@@ -89,9 +89,14 @@ for my $victim ($m, $twin) {
     is $b->data->{n}, 1, 'I19: one of two is gone: nobody notices';
     is $b->act(u => { set => { n => 1, m => $port } })->status, 200,
         'I19: nor with a change';
+    like $s->log, qr/DJS108: a server of memcache:/, 'I19: but the log tells'
+        if $victim == $m;
     $victim->again;
     is $b->data->{m}, $port, 'I19: it comes back: nothing was lost';
+    ok $s->wait_until(sub { $b->data; $s->log =~ /DJS109: all servers of/ }, 5),
+        'I19: which the log tells, too' if $victim == $m;
 }
+unlike $s->log, qr/DJS101/, 'I19: that was no outage';
 $s->allows($trouble);
 $s->stop;
 

@@ -19,27 +19,44 @@ static int is_answer(apr_status_t rv)
            rv == DJS_ERANDOM;
 }
 
-/* Of two tiers the first may fail, and no request does. */
-static void note_front(request_rec *r, djs_back_t *back)
-{
-    djs_health_t *health = &back->health[DJS_HEALTH_FRONT];
-    apr_interval_time_t lasted = 0;
-    int ailing = djs_store_ailing(back->store) & DJS_AILING_FRONT;
-    djs_health_e what =
-        ailing ? djs_health_failed(health, djs_clock_steady())
-               : djs_health_good(health, &lasted, djs_clock_steady());
+/* What may fail while no request does. */
+static const struct {
+    int ailing; /* DJS_AILING_... */
+    int item;   /* DJS_HEALTH_... */
+    const char *began;
+    const char *ended;
+} parts[] = {
+    { DJS_AILING_FRONT, DJS_HEALTH_FRONT,
+      "DJS106: memcached of %s is in trouble; requests go on with the DBM files"
+      " alone",
+      "DJS107: memcached of %s answers again after %" APR_TIME_T_FMT " ms" },
+    { DJS_AILING_TWIN, DJS_HEALTH_TWIN,
+      "DJS108: a server of %s is in trouble; requests go on with the one that"
+      " has the same sessions, but there is no second one now",
+      "DJS109: all servers of %s answer again after %" APR_TIME_T_FMT " ms" },
+};
 
-    if (what == DJS_HEALTH_BEGAN) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "DJS106: memcached of %s is in trouble; requests go on"
-                      " with the DBM files alone",
-                      djs_store_name(back->store));
-    }
-    else if (what == DJS_HEALTH_ENDED) {
-        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
-                      "DJS107: memcached of %s answers again after"
-                      " %" APR_TIME_T_FMT " ms",
-                      djs_store_name(back->store), apr_time_as_msec(lasted));
+static void note_parts(request_rec *r, djs_back_t *back)
+{
+    int ailing = djs_store_ailing(back->store);
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        djs_health_t *health = &back->health[parts[i].item];
+        apr_interval_time_t lasted = 0;
+        djs_health_e what =
+            ailing & parts[i].ailing
+                ? djs_health_failed(health, djs_clock_steady())
+                : djs_health_good(health, &lasted, djs_clock_steady());
+
+        if (what == DJS_HEALTH_BEGAN) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, parts[i].began,
+                          djs_store_name(back->store));
+        }
+        else if (what == DJS_HEALTH_ENDED) {
+            ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, parts[i].ended,
+                          djs_store_name(back->store),
+                          apr_time_as_msec(lasted));
+        }
     }
 }
 
@@ -50,7 +67,7 @@ void djs_request_note_health(request_rec *r, djs_back_t *back, apr_status_t rv)
     apr_interval_time_t lasted = 0;
     char text[160];
 
-    note_front(r, back);
+    note_parts(r, back);
     if (!is_answer(rv)) {
         what = djs_health_failed(health, djs_clock_steady());
     }

@@ -17,6 +17,7 @@ extern module AP_MODULE_DECLARE_DATA djsession_module;
 enum {
     DJS_HEALTH_STORE, /* the store as a whole */
     DJS_HEALTH_FRONT, /* memcached in front of DBM files */
+    DJS_HEALTH_TWIN,  /* one of servers that have the same */
     DJS_HEALTH_ITEMS  /* how many there are */
 };
 

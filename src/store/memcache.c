@@ -276,6 +276,19 @@ static apr_status_t memcache_everywhere(void *self, djs_bytes_t key,
     return trouble;
 }
 
+/* Alone, a server that fails is told of by the calls that fail. */
+static int memcache_ailing(void *self)
+{
+    const djs_memcache_t *mc = self;
+    int failing = 0;
+
+    for (int i = 0; mc->replicas > 1 && i < mc->server_count; i++) {
+        failing |=
+            atomic_load_explicit(&mc->servers[i].failing, memory_order_relaxed);
+    }
+    return failing ? DJS_AILING_TWIN : 0;
+}
+
 static void memcache_about(void *self, djs_about_t *out)
 {
     out->remote = djs_mcspec_remote(self);
@@ -296,5 +309,5 @@ const djs_provider_t djs_store_memcache_provider = { "memcache",
                                                      NULL,
                                                      memcache_get_beside,
                                                      memcache_everywhere,
-                                                     NULL,
+                                                     memcache_ailing,
                                                      DJS_MC_LEASE };

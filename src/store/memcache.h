@@ -55,6 +55,7 @@ typedef struct {
     int slot_count;
     int free;             /* the first free slot, -1: none */
     _Atomic int peak;     /* slots ever in use: that many connections linger */
+    _Atomic int failing;  /* the last call to it has failed */
     _Atomic int unproven; /* connect by ourselves before apr_memcache does */
     _Atomic apr_int64_t closed_until; /* the breaker; 0: closed circuit */
 } djs_link_t;

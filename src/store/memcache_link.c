@@ -95,6 +95,7 @@ static void note_failure(djs_link_t *link, apr_time_t began, apr_time_t until)
 {
     apr_time_t now = djs_clock_steady();
 
+    atomic_store(&link->failing, 1);
     atomic_store(&link->unproven, 1);
     if (now - began <= COSTLY) {
         atomic_store(&link->closed_until, 0);
@@ -106,6 +107,9 @@ static void note_failure(djs_link_t *link, apr_time_t began, apr_time_t until)
 
 static void note_success(djs_link_t *link)
 {
+    if (atomic_load_explicit(&link->failing, memory_order_relaxed)) {
+        atomic_store(&link->failing, 0);
+    }
     if (atomic_load_explicit(&link->closed_until, memory_order_relaxed)) {
         atomic_store(&link->closed_until, 0);
     }
@@ -272,6 +276,7 @@ static apr_status_t make_slots(djs_link_t *link, int count, apr_pool_t *p)
     link->free = 0;
     atomic_store(&link->peak, 0);
     atomic_store(&link->unproven, 1);
+    atomic_store(&link->failing, 0);
     atomic_store(&link->closed_until, 0);
     rv = apr_thread_mutex_create(&link->mutex, APR_THREAD_MUTEX_DEFAULT, p);
     return rv == APR_SUCCESS ? apr_thread_cond_create(&link->freed, p) : rv;

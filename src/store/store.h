@@ -89,8 +89,13 @@ typedef struct {
     const char *remote; /* a server of its that is on another host, or NULL */
 } djs_about_t;
 
-/* Which of two tiers did not answer when it was asked last. */
-enum { DJS_AILING_FRONT = 1, DJS_AILING_BACK = 2 };
+/* What of a store did not answer when it was asked last, of two tiers or of
+ * servers that have the same. */
+enum {
+    DJS_AILING_FRONT = 1,
+    DJS_AILING_BACK = 2,
+    DJS_AILING_TWIN = 4 /* a server, where another one has the same */
+};
 
 /* A provider: one kind of store. Methods are as the djs_store_* function of
  * the same name says; store.c has checked the arguments: a key of 1 to

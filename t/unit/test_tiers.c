@@ -97,6 +97,16 @@ static void what_memcached_slept_through_has_happened(void **state)
     assert_int_equal(djs_store_ailing(f->store), 0);
 }
 
+/* Nonzero when memcached has answered, on a machine that may be busy. */
+static int is_well(const fixture_t *f)
+{
+    for (int i = 0; i < 100 && djs_store_ailing(f->store); i++) {
+        apr_sleep(20 * 1000);
+        (void)get(f);
+    }
+    return djs_store_ailing(f->store) == 0;
+}
+
 /* I06, I07: gone, it is not missed; back, it helps at once. */
 static void memcached_may_be_killed_and_started(void **state)
 {
@@ -104,7 +114,7 @@ static void memcached_may_be_killed_and_started(void **state)
     const char *name = raw_key(f, f->path, "a");
 
     assert_int_equal(put(f, "one", DJS_PUT_NEW), APR_SUCCESS);
-    assert_int_equal(djs_store_ailing(f->store), 0);
+    assert_true(is_well(f));
     memcached_kill(&server);
     assert_string_equal(get(f), "one");
     assert_int_equal(put(f, "two", DJS_PUT_EXISTING), APR_SUCCESS);
