@@ -12,6 +12,7 @@ sub configtest ($arguments, %o) {
     $s->{port}    = DjSession::Server::free_port();
     $s->{tlsport} = DjSession::Server::free_port() if $o{tls};
     $s->write_configuration;
+    local $ENV{LD_PRELOAD} = $ENV{DJS_PRELOAD} // $ENV{LD_PRELOAD} // '';
     my $said = `${\ DjSession::Server::httpd() } -t $arguments -f $s->{conf} 2>&1`;
     return ($said, $s);
 }
