@@ -85,8 +85,8 @@ static void test_texts(void **state)
                                        "a\nb",
                                        "a\rb",
                                        "\x7f",
-                                       "a\x01"
-                                       "b",
+                                       ("a\x01"
+                                        "b"),
                                        "a\r\nX-Evil: 1" };
     apr_size_t i;
 

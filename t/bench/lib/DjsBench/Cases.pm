@@ -123,6 +123,38 @@ WSGIScriptAlias /django-seed DIR/app.wsgi
 </Directory>
 CONF
 
+# Who asks for the page must be somebody.
+my $AUTH = <<'CONF';
+LoadModule authn_core_module MODULES/mod_authn_core.so
+LoadModule authz_user_module MODULES/mod_authz_user.so
+LoadModule authn_file_module MODULES/mod_authn_file.so
+LoadModule auth_basic_module MODULES/mod_auth_basic.so
+CONF
+
+sub _guard {
+    my ($lines) = @_;
+    return "<Location /page.txt>\nAuthName bench\n$lines</Location>\n";
+}
+
+my $BASIC = $AUTH . _guard(<<'CONF');
+AuthType Basic
+AuthBasicProvider file
+AuthUserFile DIR/users
+Require valid-user
+CONF
+
+my $FORM = $PEER_DBD =~ s/^LoadModule session_module.*\n//mr;
+$FORM = "LoadModule session_module MODULES/mod_session.so\n"
+    . "LoadModule auth_form_module MODULES/mod_auth_form.so\n"
+    . "LoadModule request_module MODULES/mod_request.so\n$AUTH$FORM"
+    . _guard(<<'CONF');
+AuthType Form
+AuthFormProvider file
+AuthUserFile DIR/users
+AuthFormSitePassphrase secret
+Require valid-user
+CONF
+
 # id, text, and how: `config`; `seed` what makes the session; `sends` a cookie
 # given here. `memcached` says that there must be one, `wsgi` which class of
 # Django's talks to it ('': none, Django is left out).
@@ -161,6 +193,21 @@ my @CASES = (
       config => $OURS . "DjSessionEncrypt Off\n" },
     { id => 'renew', text => '  same, renewed each time', seed => 'json',
       config => $OURS . "DjSessionRenew EveryRequest\n" },
+    { id => 'limits', text => '  same, absolute limit, keys that rotate',
+      seed => 'json', config => $OURS
+          . "DjSessionAbsoluteTimeout 12h\nDjSessionRotate 12h\n" },
+    { id => 'guard', text => 'GUARDED: Require djsession-user *',
+      seed => 'json', config => $AUTH . $OURS . "DjSessionEnv Off\n"
+          . _guard("AuthType DjSession\nRequire djsession-user *\n") },
+    { id => 'guard_form', text => '  mod_auth_form, passphrase, on session_dbd',
+      seed => 'form', config => $FORM, database => 1, users => 'sha',
+      extra => '&bench-user=ada&bench-pw=secret' },
+    { id => 'guard_sha', text => '  mod_auth_basic, htpasswd -s',
+      sends => 'Authorization: Basic YWRhOnNlY3JldA==', config => $BASIC,
+      users => 'sha' },
+    { id => 'guard_bcrypt', text => '  mod_auth_basic, htpasswd -B',
+      sends => 'Authorization: Basic YWRhOnNlY3JldA==', config => $BASIC,
+      users => 'bcrypt', slow => 1 },
     { id => 'mc_none', text => 'mod_djsession on memcached, no cookie',
       config => $OURS_MEMCACHED, memcached => 1 },
     { id => 'mc_unknown', text => '  same, unknown key',
@@ -231,11 +278,21 @@ sub server {
                                  config => $config);
 }
 
+# ada, whose password is "secret": as htpasswd -s writes it, and -B at its own
+# cost.
+my %USERS = (
+    sha => "ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n",
+    bcrypt => 'ada:' . crypt('secret', '$2y$05$' . 'benchbenchbenchbenchbe')
+        . "\n",
+);
+
 sub _make_files {
     my ($self, $dir) = @_;
     if (($self->{config} // '') =~ /djsession/ && !-e "$dir/secret.key") {
         $self->{site}->make_file("$dir/secret.key", '5a' x 32 . "\n", 0600);
     }
+    $self->{site}->make_file("$dir/users", $USERS{ $self->{users} })
+        if $self->{users};
     if ($self->{database} && !-e "$dir/sessions.db") {
         my $sql = 'pragma journal_mode=wal; create table session (key text '
             . 'primary key, value text, expiry integer);';
@@ -253,7 +310,7 @@ sub _seed_page {
     my ($self, $dir) = @_;
     my $site = $self->{site};
     my $header = ($self->{seed} // 'form') eq 'form'
-        ? 'X-Seed: ' . session_form()
+        ? 'X-Seed: ' . session_form() . ($self->{extra} // '')
         : 'X-DjSession-Update: {"set":' . session_json() . '}';
     mkdir "$dir/seed";
     $site->make_file("$dir/seed/page.asis",

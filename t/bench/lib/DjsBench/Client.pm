@@ -20,11 +20,18 @@ sub new {
     return $self;
 }
 
+# The line that shows who is there: a cookie, or a whole Authorization header.
+sub header_for {
+    my ($sent) = @_;
+    return $sent =~ /^Authorization: / ? $sent : "Cookie: $sent";
+}
+
 # Asks for `path` and gives status, header block and body.
 sub get {
     my ($self, $path) = @_;
     my $request = "GET $path HTTP/1.1\r\nHost: bench.invalid\r\n";
-    $request .= "Cookie: $self->{cookie}\r\n" if defined $self->{cookie};
+    $request .= header_for($self->{cookie}) . "\r\n"
+        if defined $self->{cookie};
     syswrite($self->{socket}, "$request\r\n") or croak "write: $!";
 
     my $got = '';

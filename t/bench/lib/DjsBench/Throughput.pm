@@ -5,6 +5,7 @@
 package DjsBench::Throughput;
 use strict;
 use warnings;
+use DjsBench::Client;
 use Carp qw(croak);
 use DjsBench::Cases;
 use DjsBench::Table qw(median);
@@ -36,7 +37,8 @@ sub measure {
 sub _drive {
     my ($port, $cookie, $seconds) = @_;
     my @words = ('wrk', '-t1', '-c8', "-d${seconds}s", '--latency');
-    push @words, '-H', "Cookie: $cookie" if defined $cookie;
+    push @words, '-H', DjsBench::Client::header_for($cookie)
+        if defined $cookie;
     open my $in, '-|', @words, "http://127.0.0.1:$port/page.txt"
         or croak "wrk: $!";
     my %got;
