@@ -60,17 +60,22 @@ void djs_copies_place(djs_copies_t *c, djs_bytes_t key)
     }
 }
 
-/* PREFIX, what it is, and the store's key in hexadecimal. */
-static const char *name_of(const djs_copies_t *c, const char *what)
+/* PREFIX, what it is, and the store's key in hexadecimal; the two names differ
+ * in one letter. */
+static void find_names(djs_copies_t *c)
 {
-    apr_size_t prefix = strlen(c->self->prefix), len = strlen(what);
-    char *name = apr_palloc(c->p, prefix + len + 2 * c->key.len + 1);
+    apr_size_t prefix = strlen(c->self->prefix);
+    apr_size_t size = prefix + 2 + 2 * c->key.len + 1;
+    char *name = apr_palloc(c->p, size), *lock;
 
     memcpy(name, c->self->prefix, prefix);
-    memcpy(name + prefix, what, len);
-    djs_hex_encode(name + prefix + len, (const unsigned char *)c->key.data,
+    memcpy(name + prefix, "s:", 2);
+    djs_hex_encode(name + prefix + 2, (const unsigned char *)c->key.data,
                    c->key.len);
-    return name;
+    lock = apr_pmemdup(c->p, name, size);
+    lock[prefix] = 'l';
+    c->name = name;
+    c->lock.key = lock;
 }
 
 void djs_copies_init(djs_copies_t *c, djs_memcache_t *self, djs_bytes_t key,
@@ -81,8 +86,7 @@ void djs_copies_init(djs_copies_t *c, djs_memcache_t *self, djs_bytes_t key,
     c->key = key;
     c->call = call;
     c->p = p;
-    c->name = name_of(c, "s:");
-    c->lock.key = name_of(c, "l:");
+    find_names(c);
     djs_copies_place(c, key);
 }
 

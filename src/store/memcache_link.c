@@ -25,6 +25,15 @@ static apr_memcache_server_t *the_one(void *baton, apr_memcache_t *mc,
     return mc->live_servers[0];
 }
 
+/* The hash would choose the server, so nobody asks for it. */
+static apr_uint32_t no_hash(void *baton, const char *key, const apr_size_t len)
+{
+    (void)baton;
+    (void)key;
+    (void)len;
+    return 0;
+}
+
 /* ---------------------------------------------------------------- slots */
 
 static apr_status_t take_slot(djs_slot_t **out, djs_link_t *link,
@@ -285,6 +294,7 @@ apr_status_t djs_link_open(djs_link_t *link, const djs_memcache_t *self,
     }
     if (rv == APR_SUCCESS) {
         mc->server_func = the_one;
+        mc->hash_func = no_hash;
         link->mc = mc;
     }
     return rv;
