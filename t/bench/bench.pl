@@ -1,11 +1,13 @@
 #!/usr/bin/perl
 # bench.pl - what a session costs a request, with mod_djsession and its peers.
 #
-# usage: bench.pl [--module FILE] [--store-bench PROGRAM] [--out FILE]
+# usage: bench.pl [--module FILE] [--store-bench PROGRAM]
+#                 [--lookup-bench PROGRAM] [--django DIR] [--out FILE]
 #                 [--keep DIR] [--only CASE] [--requests N] [--rounds N]
 #                 [--seconds N] [--sessions N] [section...]
 #
-# Sections: instructions syscalls throughput writes scale; all, unless named.
+# Sections: instructions syscalls cpu throughput memcached writes scale; all,
+# unless named. Django is that of DIR (build/django makes one) or the system's.
 # Prints a table for each section, one of all cases, and one of the aims. Ratios
 # are between figures of one run, and no figure fails the run: the machine
 # decides those.
@@ -20,13 +22,15 @@ use DjsBench::Site;
 my %option = (
     module => $ENV{DJS_MODULE} // "$FindBin::Bin/../../.libs/mod_djsession.so",
     'store-bench' => $ENV{DJS_BENCH_STORE},
+    'lookup-bench' => $ENV{DJS_BENCH_LOOKUP},
     apxs => $ENV{APXS} // 'apxs',
     requests => 200,
     rounds => 5,
     seconds => 2,
     sessions => 1_000_000,
 );
-GetOptions(\%option, 'module=s', 'store-bench=s', 'apxs=s', 'out=s', 'keep=s',
+GetOptions(\%option, 'module=s', 'store-bench=s', 'lookup-bench=s', 'django=s',
+           'apxs=s', 'out=s', 'keep=s',
            'requests=i', 'rounds=i', 'seconds=i', 'sessions=i', 'only=s@')
     or die "see the head of $0\n";
 my @sections = @ARGV ? @ARGV : DjsBench::Report::sections();
@@ -34,7 +38,8 @@ my @sections = @ARGV ? @ARGV : DjsBench::Report::sections();
 local $SIG{INT} = local $SIG{TERM} = sub { exit 1 };
 $| = 1;
 my $site = DjsBench::Site->new(
-    module => $option{module}, apxs => $option{apxs}, dir => $option{keep});
+    module => $option{module}, apxs => $option{apxs}, dir => $option{keep},
+    django => $option{django});
 print STDERR "no mod_djsession.so at $option{module}: peers only\n"
     unless $site->{module};
 

@@ -1,13 +1,16 @@
 # DjsBench::Cases - what is measured: a static page alone, with httpd's own
-# session modules, and with mod_djsession in its various settings.
+# session modules, with mod_djsession in its various settings, and a page of
+# Django's.
 #
 # All keep the same session: eight members, 300 bytes as JSON, put there by a
-# page of send-as-is whose header says so, in the way each module offers.
+# page of send-as-is whose header says so, in the way each module offers, or by
+# a view. To add a row, add a line to @CASES.
 package DjsBench::Cases;
 use strict;
 use warnings;
 use Carp qw(croak);
 use DjsBench::Client;
+use DjsBench::Django;
 use DjsBench::Server;
 
 my @MEMBERS = (
@@ -34,6 +37,11 @@ sub _json {
     return '{' . join(',', map {
         $_->[0] eq 'visits' ? qq("$_->[0]":$_->[1]) : qq("$_->[0]":"$_->[1]")
     } @_) . '}';
+}
+
+# The members and their values, as one list.
+sub session_members {
+    return map { @$_ } _members();
 }
 
 # The session as Django and mod_djsession keep it: compact JSON.
@@ -102,8 +110,22 @@ DjSessionEnv Data
 </Directory>
 CONF
 
-# id, text, and how: `config`; `seed` the header that makes the session; `like`
-# the case whose cookie and files are used; `sends` a cookie given here.
+my $OURS_MEMCACHED = $OURS
+    =~ s/^DjSessionStore .*/DjSessionStore memcache:MEMCACHED/mr;
+
+my $WSGI = <<'CONF';
+LoadModule wsgi_module MODULES/mod_wsgi.so
+WSGIApplicationGroup %{GLOBAL}
+WSGIScriptAlias /page.txt DIR/app.wsgi
+WSGIScriptAlias /django-seed DIR/app.wsgi
+<Directory "DIR">
+    Require all granted
+</Directory>
+CONF
+
+# id, text, and how: `config`; `seed` what makes the session; `sends` a cookie
+# given here. `memcached` says that there must be one, `wsgi` which class of
+# Django's talks to it ('': none, Django is left out).
 my @CASES = (
     { id => 'base', text => 'static page, no session module' },
     { id => 'base_cookie', text => '  same, our cookie sent',
@@ -139,17 +161,46 @@ my @CASES = (
       config => $OURS . "DjSessionEncrypt Off\n" },
     { id => 'renew', text => '  same, renewed each time', seed => 'json',
       config => $OURS . "DjSessionRenew EveryRequest\n" },
+    { id => 'mc_none', text => 'mod_djsession on memcached, no cookie',
+      config => $OURS_MEMCACHED, memcached => 1 },
+    { id => 'mc_unknown', text => '  same, unknown key',
+      config => $OURS_MEMCACHED, memcached => 1,
+      sends => 'sessionid=' . 'k' x 32 },
+    { id => 'mc_lookup', text => '  same, lookup, Data', seed => 'json',
+      config => $OURS_MEMCACHED, memcached => 1 },
+    { id => 'mc_renew', text => '  same, renewed each time', seed => 'json',
+      config => $OURS_MEMCACHED . "DjSessionRenew EveryRequest\n",
+      memcached => 1 },
+    { id => 'wsgi', text => 'mod_wsgi, an application that does nothing',
+      config => $WSGI, wsgi => '' },
+    { id => 'django_none', text => 'DJANGO, cache engine, no cookie',
+      config => $WSGI, wsgi => 'PyLibMCCache', memcached => 1 },
+    { id => 'django', text => '  same, lookup (pylibmc)', seed => 'django',
+      config => $WSGI, wsgi => 'PyLibMCCache', memcached => 1 },
+    { id => 'django_pymemcache', text => '  same, lookup (pymemcache)',
+      seed => 'django', config => $WSGI, wsgi => 'PyMemcacheCache',
+      memcached => 1 },
 );
 
-# The cases that can run here: `site` lacks modules for the others.
+# The cases that can run here: `site` lacks something for the others.
 sub all {
     my ($site) = @_;
-    return map { bless { %$_, site => $site }, __PACKAGE__ } grep {
-        my $config = $_->{config} // '';
-        $config =~ /djsession/ ? $site->{module}
-            : !($_->{seed} && !$site->has_module('session'))
-            && !($_->{database} && !_has_sqlite($site))
-    } @CASES;
+    my @cases = map { bless { %$_, site => $site }, __PACKAGE__ } @CASES;
+    my @here = grep { $_->_can_run } @cases;
+    my $django = DjsBench::Django::version($site);
+    $_->{text} =~ s/DJANGO/Django $django/ for grep { $_->{wsgi} } @here;
+    return @here;
+}
+
+sub _can_run {
+    my ($self) = @_;
+    my $site = $self->{site};
+    return 0 if $self->{memcached} && !$site->has_tool('memcached');
+    return DjsBench::Django::can_run($site, $self->{wsgi})
+        if defined $self->{wsgi};
+    return defined $site->{module} if ($self->{config} // '') =~ /djsession/;
+    return 0 if $self->{seed} && !$site->has_module('session');
+    return !$self->{database} || _has_sqlite($site);
 }
 
 sub find {
@@ -173,6 +224,7 @@ sub server {
     $config =~ s/\bMODULES\b/$site->{modules}/g;
     $config =~ s/\bMODULE$/$site->{module}/gm;
     $config =~ s/\bDIR\b/$dir/g;
+    $config =~ s/\bMEMCACHED\b/$site->memcached->name/ge;
     $config .= $self->_seed_page($dir);
     $self->_make_files($dir);
     return DjsBench::Server->new(dir => $dir, site => $site, mpm => $mpm,
@@ -191,6 +243,9 @@ sub _make_files {
             or croak 'sqlite3 failed';
         $self->{site}->_give(glob "$dir/sessions.db*");
     }
+    DjsBench::Django::make_app($self->{site}, "$dir/app.wsgi", $self->{wsgi},
+                               session_members())
+        if defined $self->{wsgi};
 }
 
 # Every server has the page, so that all of them carry its modules.
@@ -219,11 +274,34 @@ sub cookie {
     my ($self, $server) = @_;
     return $self->{sends} unless $self->{seed};
     my $client = DjsBench::Client->new(port => $server->{port});
-    my ($status) = $client->get('/seed/page.asis');
+    my ($status) = $client->get(
+        $self->{seed} eq 'django' ? '/django-seed' : '/seed/page.asis');
     my $cookie = $client->set_cookie;
     croak "$self->{id}: status $status, no session was made:\n" . $server->log
         unless $status == 200 && $cookie;
     return $cookie;
+}
+
+# Starts a server for each of the cases, all at once: (case id => server), (case
+# id => cookie). Those that do not start are left out, and say so.
+sub start_all {
+    my ($cases, $where, $mpm, %more) = @_;
+    my (%server, %cookie);
+    for my $case (@$cases) {
+        my $id = $case->{id};
+        my $server = $case->server($where, $mpm);
+        $server->{$_} = $more{$_} for keys %more;
+        next if eval {
+            $server->start;
+            $server{$id} = $server;
+            $cookie{$id} = $case->cookie($server);
+            1;
+        };
+        warn "$id failed: $@";
+        $server->stop;
+        delete $server{$id};
+    }
+    return (\%server, \%cookie);
 }
 
 1;

@@ -33,6 +33,7 @@ sub measure {
         $client->repeat('/page.txt', $requests);
         _dump($server);
     }
+    undef $client; # an open connection would keep a server from ending
     $server->stop;
     my @totals = map { _total("$out." . ($_ + 1)) } 1 .. WINDOWS;
     return median(map { $_ / $requests } @totals);

@@ -3,7 +3,9 @@ package DjsBench::Report;
 use strict;
 use warnings;
 use DjsBench::Cases;
+use DjsBench::Cpu;
 use DjsBench::Instructions;
+use DjsBench::Lookup;
 use DjsBench::Scale;
 use DjsBench::Syscalls;
 use DjsBench::Table qw(commas median ratio table);
@@ -13,7 +15,9 @@ use DjsBench::Writes;
 my %SECTION = (
     instructions => \&instructions,
     syscalls => \&syscalls,
+    cpu => \&cpu,
     throughput => \&throughput,
+    memcached => \&memcached,
     writes => \&writes,
     scale => \&scale,
 );
@@ -24,7 +28,7 @@ my @aims;
 
 sub sections {
     return grep { $SECTION{$_} }
-        qw(instructions syscalls throughput writes scale);
+        qw(instructions syscalls cpu throughput memcached writes scale);
 }
 
 # The text of one section.
@@ -105,7 +109,8 @@ sub _aim {
 sub together {
     my ($site, $option) = @_;
     my @columns = ('instructions added', 'to mod_session_cookie',
-                   'system calls added', 'writes', 'requests/s to static');
+                   'system calls added', 'writes', 'CPU us added',
+                   'requests/s to static');
     my @cases = grep { $all{ $_->{id} } } _cases($site, $option);
     return '' unless @cases;
     return table('All together', [ 'case', @columns ],
@@ -148,6 +153,75 @@ sub syscalls {
     _aim('system calls a lookup adds', $lookup->{total} - $base->{total}, 16);
     _aim('writes to files of a lookup', $lookup->{writes}, 0);
     return $text;
+}
+
+sub cpu {
+    my ($site, $option) = @_;
+    my @cases = _cases($site, $option);
+    my $figure = DjsBench::Cpu::measure(
+        \@cases, 2 * $option->{rounds}, 10 * $option->{requests},
+        sub { _progress("cpu: round $_[0]") });
+    my $added = sub {
+        my $here = $figure->{ $_[0] };
+        return defined $here ? $here - $figure->{base} : undef;
+    };
+    my $number = sub { defined $_[0] ? sprintf '%.1f', $_[0] : '-' };
+    my @rows = map {
+        my $id = $_->{id};
+        $all{$id}{'CPU us added'} = $number->($added->($id));
+        [ $_->{text}, $number->($figure->{$id}), $number->($added->($id)),
+          ratio($figure->{$id}, $figure->{base}),
+          ratio($figure->{$id}, $figure->{mc_lookup}) ]
+    } @cases;
+    _aim('CPU of a lookup in memcached, to Django\'s of the same request',
+         ratio($figure->{mc_lookup}, $figure->{django}), 1);
+    return table('Processor time per request (user and system, whole process, '
+                     . 'microseconds)',
+                 [ 'case', 'CPU us', 'added', 'to static',
+                   'to our memcached lookup' ], @rows);
+}
+
+sub memcached {
+    my ($site, $option) = @_;
+    my @cases = grep { $_->{memcached} } _cases($site, $option);
+    return "memcached: not measured, it is not here\n"
+        unless $site->has_tool('memcached');
+    my $figure = _each('memcached', sub {
+        DjsBench::Lookup::commands($_[0], 100)
+    }, @cases);
+    my @rows = map {
+        my $here = $figure->{ $_->{id} } // {};
+        my $others = 0;
+        $others += $here->{$_}
+            for grep { !/^(?:cmd_get|cmd_set|total_connections)$/ } keys %$here;
+        [ $_->{text}, map { defined $_ ? sprintf '%.4g', $_ : '-' }
+          @$here{qw(cmd_get cmd_set)}, $others, $here->{total_connections} ]
+    } @cases;
+    _aim('times a lookup asks memcached', $figure->{mc_lookup}{cmd_get}, 1);
+    _aim('times a request without cookie asks memcached',
+         $figure->{mc_none}{cmd_get}, 0);
+    return table('What memcached is asked, per request',
+                 [ 'case', 'get', 'add, replace, set', 'others', 'connections' ],
+                 @rows) . _lookup($site, $option);
+}
+
+# The store's lookup beside a client that does the least.
+sub _lookup {
+    my ($site, $option) = @_;
+    my $program = $option->{'lookup-bench'};
+    return '' unless $program && -x $program;
+    _progress('memcached: the store beside a raw client');
+    my $got = DjsBench::Lookup::measure($program, 100_000,
+                                        $site->has_tool('valgrind'));
+    _aim('CPU of a lookup in memcached, to a raw client\'s', $got->{ratio},
+         1.25);
+    my @rows = map {
+        [ $_->[0], sprintf('%.2f', $got->{ $_->[1] }{cpu}), $_->[2],
+          commas($got->{ $_->[1] }{instructions}) ]
+    } [ 'raw socket, persistent', 'raw', '1.00' ],
+        [ 'djs_store_get, memcache:', 'store', $got->{ratio} ];
+    return "\n" . table('One lookup in memcached, no request around it',
+                        [ 'client', 'CPU us', 'ratio', 'instructions' ], @rows);
 }
 
 sub throughput {

@@ -4,12 +4,14 @@ package DjsBench::Site;
 use strict;
 use warnings;
 use Carp qw(croak);
+use DjsBench::Memcached;
 use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 
 # module: mod_djsession.so or undef; dir: where to work (a temporary directory
-# unless given); apxs: the program that knows httpd.
+# unless given); apxs: the program that knows httpd; django: a directory that
+# has a Django, else that of the system.
 sub new {
     my ($class, %arg) = @_;
     my $apxs = $arg{apxs} || 'apxs';
@@ -23,6 +25,7 @@ sub new {
         ($self->{uid}, $self->{gid}) = (getpwnam 'nobody')[2, 3];
         defined $self->{uid} or croak 'there is no user nobody';
     }
+    $self->{django} = $arg{django} if $arg{django} && -d $arg{django};
     $self->{htdocs} = $self->make_dir('htdocs');
     _write("$self->{htdocs}/page.txt",
            "A small static page, the same for every case.\n");
@@ -70,6 +73,12 @@ sub _give {
     my ($self, @paths) = @_;
     return unless defined $self->{uid};
     chown $self->{uid}, $self->{gid}, @paths;
+}
+
+# The memcached of this run; it is started when first asked for.
+sub memcached {
+    my ($self) = @_;
+    return $self->{memcached} //= DjsBench::Memcached->start;
 }
 
 sub has_module {

@@ -33,6 +33,7 @@ sub measure {
     $client->get('/no-such-page-1');
     $client->repeat('/page.txt', $count);
     $client->get('/no-such-page-2');
+    undef $client; # an open connection would keep a server from ending
     $server->stop;
     my @requests = requests("$server->{dir}/strace.out");
     croak "strace saw " . @requests . " of $count requests"

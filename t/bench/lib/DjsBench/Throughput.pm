@@ -6,6 +6,7 @@ package DjsBench::Throughput;
 use strict;
 use warnings;
 use Carp qw(croak);
+use DjsBench::Cases;
 use DjsBench::Table qw(median);
 
 my %UNIT = (us => 1, ms => 1e3, s => 1e6);
@@ -14,26 +15,18 @@ my %UNIT = (us => 1, ms => 1e3, s => 1e6);
 # with the number of each round.
 sub measure {
     my ($cases, $rounds, $seconds, $each_round) = @_;
-    my (%server, %cookie, %seen);
-    for my $case (@$cases) {
-        my $server = $case->server('event', 'event');
-        if (eval { $server->start; $cookie{ $case->{id} }
-                       = $case->cookie($server); 1 }) {
-            $server{ $case->{id} } = $server;
-            next;
-        }
-        warn "$case->{id} failed: $@";
-        $server->stop;
-    }
+    my ($server, $cookie) =
+        DjsBench::Cases::start_all($cases, 'event', 'event');
+    my %seen;
     for my $round (1 .. $rounds) {
         $each_round->($round);
-        for my $case (grep { $server{ $_->{id} } } @$cases) {
+        for my $case (grep { $server->{ $_->{id} } } @$cases) {
             my $id = $case->{id};
-            my $got = _drive($server{$id}{port}, $cookie{$id}, $seconds);
+            my $got = _drive($server->{$id}{port}, $cookie->{$id}, $seconds);
             push @{ $seen{$id}{$_} }, $got->{$_} for keys %$got;
         }
     }
-    $_->stop for values %server;
+    $_->stop for values %$server;
     return { map {
         my $of = $seen{$_};
         $_ => { map { $_ => median(@{ $of->{$_} }) } keys %$of }

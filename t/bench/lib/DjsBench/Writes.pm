@@ -33,6 +33,7 @@ DjsBench::Syscalls::start($server);
         sleep 0.05;
     }
     $client->get('/no-such-page-2');
+    undef $client; # an open connection would keep a server from ending
     $server->stop;
     my $seen = DjsBench::Syscalls::summary(
         DjsBench::Syscalls::requests("$server->{dir}/strace.out"));

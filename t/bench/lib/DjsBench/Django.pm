@@ -1,0 +1,119 @@
+# DjsBench::Django - the peer that a site would have otherwise: Django under
+# mod_wsgi, its sessions in memcached.
+#
+# The application is as small as Django allows: one view and the middleware of
+# sessions. It answers the user's id, which it takes from the session.
+package DjsBench::Django;
+use strict;
+use warnings;
+use Carp qw(croak);
+
+my $PYTHON = '/usr/bin/python3'; # that of mod_wsgi
+
+# The client library that each of Django's classes needs.
+my %LIBRARY = (PyLibMCCache => 'pylibmc', PyMemcacheCache => 'pymemcache');
+
+my $NOTHING = <<'END';
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"),
+                              ("Content-Length", "8")])
+    return [b"user 42\n"]
+END
+
+my $APPLICATION = <<'END';
+import sys
+sys.path[:0] = [path for path in ["PLACE"] if path]
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import re_path
+
+MEMBERS = {ITEMS}
+
+
+def page(request):
+    if request.META["SCRIPT_NAME"] == "/django-seed":
+        request.session.update(MEMBERS)
+    text = "user %s\n" % request.session.get("_auth_user_id")
+    return HttpResponse(text, content_type="text/plain",
+                        headers={"Content-Length": len(text)})
+
+
+class Urls:
+    urlpatterns = [re_path("", page)]
+
+
+settings.configure(
+    SECRET_KEY="correct-horse-battery-staple",
+    ALLOWED_HOSTS=["bench.invalid"],
+    ROOT_URLCONF=Urls,
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
+    SESSION_ENGINE="django.contrib.sessions.backends.cache",
+    CACHES={"default": {
+        "BACKEND": "django.core.cache.backends.memcached.CLASS",
+        "LOCATION": "SERVER"}})
+django.setup()
+
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+END
+
+# Can an application that uses `class` ('': that has no Django) run here?
+sub can_run {
+    my ($site, $class) = @_;
+    return 0 unless $site->has_module('wsgi');
+    return 1 if $class eq '';
+    return version($site) ne '' && _python($site, "import $LIBRARY{$class}");
+}
+
+# Django's version, or '' when there is none.
+sub version {
+    my ($site) = @_;
+    $site->{django_version} //= do {
+        _take_in($site);
+        _python($site, 'import django; print(django.get_version())') // '';
+    };
+    return $site->{django_version};
+}
+
+# Puts a copy of the Django that was named where the servers may read it.
+sub _take_in {
+    my ($site) = @_;
+    my $from = delete $site->{django} or return;
+    my $to = $site->make_dir('django');
+    system('cp', '-Rp', "$from/.", $to) == 0 or croak "cannot copy $from";
+    chmod 0755, $to;
+    $site->{django_copy} = $to;
+}
+
+# What Python prints (or '1' for nothing); undef when it fails.
+sub _python {
+    my ($site, @words) = @_;
+    local $ENV{PYTHONPATH} = $site->{django_copy} // '';
+    open my $in, '-|', "$PYTHON - 2>/dev/null <<'END'\n@words\nEND\n"
+        or return undef;
+    my $said = do { local $/; <$in> } // '';
+    close $in or return undef;
+    chomp $said;
+    return $said eq '' ? 1 : $said;
+}
+
+# Writes the application to `path`; `items` are the members of its session. It
+# is run once, so that Python has compiled all of it before it is measured.
+sub make_app {
+    my ($site, $path, $class, %items) = @_;
+    my $text = $class eq '' ? $NOTHING : $APPLICATION;
+    my $members = join ', ', map {
+        my $value = $items{$_};
+        $_ eq 'visits' ? qq("$_": $value) : qq("$_": "$value")
+    } sort keys %items;
+    my $place = $site->{django_copy} // '';
+    $text =~ s/PLACE/$place/;
+    $text =~ s/ITEMS/$members/;
+    $text =~ s/CLASS/$class/;
+    $text =~ s/SERVER/$site->memcached->name/e;
+    $site->make_file($path, $text);
+    _python($site, $text) or croak "$path does not run";
+}
+
+1;
