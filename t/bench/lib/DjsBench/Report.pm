@@ -149,6 +149,9 @@ sub syscalls {
         my $names = DjsBench::Syscalls::difference($here, $base);
         $text .= "  $case->{id}: $names\n" if $names;
     }
+    my $remote = $figure->{mc_lookup};
+    _aim('system calls a lookup in memcached adds',
+         $remote->{total} - $base->{total}, 2) if $remote;
     my $lookup = $figure->{lookup} or return $text;
     _aim('system calls a lookup adds', $lookup->{total} - $base->{total}, 16);
     _aim('writes to files of a lookup', $lookup->{writes}, 0);

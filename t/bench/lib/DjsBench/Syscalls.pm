@@ -44,10 +44,11 @@ sub measure {
 # One element per request between the two marks: a list of [name, is a write].
 sub requests {
     my ($file) = @_;
-    my (@requests, $on);
+    my (@requests, $on, %begun);
     open my $in, '<', $file or croak "$file: $!";
-    while (<$in>) {
-        my ($name, $rest) = /^\d+\s+(\w+)\((.*)/ or next;
+    while (my $line = <$in>) {
+        my ($name, $rest) = _whole(\%begun, $line) =~ /^\d+\s+(\w+)\((.*)/
+            or next;
         if ($name =~ /^(?:read|recvfrom|recvmsg)$/ && $rest =~ /"GET (\S+)/) {
             my $path = $1;
             last if $path =~ /-page-2$/;
@@ -60,6 +61,20 @@ sub requests {
             [ $name, $name =~ $WRITES && !$socket ? 1 : 0 ];
     }
     return @requests;
+}
+
+# A call during which another thread made one stands on two lines: gives it as
+# one when it has ended.
+sub _whole {
+    my ($begun, $line) = @_;
+    my ($thread) = $line =~ /^(\d+)/ or return '';
+    if ($line =~ /^(.*?) *<unfinished \.\.\.>$/) {
+        $begun->{$thread} = $1;
+        return '';
+    }
+    return (delete $begun->{$thread} // '') . $1
+        if $line =~ /^\d+\s+<\.\.\. \w+ resumed>(.*)/;
+    return $line;
 }
 
 # How often each name is called in a request: the median, for now and then a
