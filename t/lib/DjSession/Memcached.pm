@@ -127,6 +127,7 @@ sub relay ($listener, $server, $out) {
             if (!sysread $sock, my $bytes, 65536) {
                 $all->remove($sock, $peer);
                 delete @other{$sock, $peer};
+                delete @client{$sock, $peer}; # another may get its name
                 close $_ for $sock, $peer;
                 next;
             }
