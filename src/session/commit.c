@@ -22,7 +22,7 @@
 #define FAULT_REVIVE 0
 #endif
 
-#define MOST_HOPS 8 /* rotations while one request ran */
+#define MOST_HOPS 100 /* rotations while one request ran */
 
 apr_size_t djs_commit_max_value(apr_size_t max_size)
 {
@@ -407,8 +407,12 @@ static apr_status_t save_live(djs_save_t *v)
         return rv;
     }
     /* It ended while this request ran, and stays ended: only a login is worth
-     * a session of its own, which begins with nothing of the old one. */
+     * a session of its own, which begins with nothing of the old one. What was
+     * revoked may still lie there, and goes. */
     if (s->logged_in || FAULT_REVIVE) {
+        if (s->logged_in) {
+            (void)end_key(v, s->loaded);
+        }
         v->renew_only = 0;
         return create(v);
     }

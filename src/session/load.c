@@ -8,7 +8,7 @@
 #include "session/revoke.h"
 #include "session/spot.h"
 
-#define MOST_HOPS 8 /* rotations within one grace */
+#define MOST_HOPS 100 /* rotations within one grace */
 
 typedef struct {
     djs_session_t *s;

@@ -6,6 +6,7 @@
  * takes the record's place for as long as an older copy may lie about. */
 #include <string.h>
 #include <apr_strings.h>
+#include "base/clock.h"
 #include "base/hex.h"
 #include "store/memcache_copies.h"
 #include "store/memcache_link.h"
@@ -85,6 +86,7 @@ void djs_copies_init(djs_copies_t *c, djs_memcache_t *self, djs_bytes_t key,
     c->self = self;
     c->key = key;
     c->call = call;
+    c->began = djs_clock_steady();
     c->p = p;
     find_names(c);
     djs_copies_place(c, key);
@@ -176,10 +178,13 @@ static djs_mcitem_t pack(const djs_copies_t *c, const djs_envelope_t *envelope)
     return item;
 }
 
-/* Above what was read, and above what was not: copies are of earlier times. */
+/* Above what was read, and above what was not: copies are of earlier times. So
+ * it is the time of the write, under the lock, and not that of the call, which
+ * may have waited for the lock while others wrote. */
 static apr_uint64_t next_version(const djs_copies_t *c)
 {
-    apr_uint64_t now = (apr_uint64_t)c->call.now;
+    apr_uint64_t now =
+        (apr_uint64_t)(c->call.now + (djs_clock_steady() - c->began));
 
     return c->current && c->current->version >= now ? c->current->version + 1
                                                     : now;

@@ -15,6 +15,7 @@ typedef struct {
     djs_bytes_t key;  /* the store's */
     const char *name; /* memcached's, of the record */
     djs_call_t call;
+    apr_time_t began; /* steady clock, at call.now */
     apr_pool_t *p;
     djs_owners_t owners;
     djs_mclock_t lock;

@@ -82,6 +82,19 @@ static void an_old_key_leads_on_for_the_grace(void **state)
     assert_string_equal(data_of(new), "{\"a\":1}");
 }
 
+/* C18: each rotation within the grace is one hop more. */
+static void an_old_key_leads_over_many_rotations(void **state)
+{
+    char *old = fresh(), *key = old;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        key = rotate(load(key));
+    }
+    assert_string_equal(load(old)->key, key);
+    assert_string_equal(data_of(old), "{\"a\":1}");
+}
+
 /* C18: a rotation comes by itself when it is due, with what there is to save
  * or without. */
 static void a_session_in_use_is_rotated_when_it_is_due(void **state)
@@ -548,6 +561,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_rotation_keeps_data_birthday_and_login),
         T(an_old_key_leads_on_for_the_grace),
+        T(an_old_key_leads_over_many_rotations),
         T(a_session_in_use_is_rotated_when_it_is_due),
         T(many_saves_on_one_old_key_make_one_successor),
         T(many_saves_at_once_make_one_successor),

@@ -186,6 +186,38 @@ static void a_late_save_revives_nothing(void **state)
     assert_string_equal(data_of(saved.key), "{\"_auth_user_id\":\"ada\"}");
 }
 
+static apr_status_t count_session(djs_bytes_t key, djs_bytes_t val,
+                                  apr_time_t expires, void *baton)
+{
+    djs_record_place_t at = { place.ns, key };
+    djs_record_t record;
+
+    (void)expires;
+    /* The epoch of all is there too, and is no record. */
+    if (djs_record_open(&record, val, place.mode, at, place.ring, pool) ==
+        APR_SUCCESS) {
+        *(int *)baton += record.kind == DJS_RECORD_SESSION;
+    }
+    return APR_SUCCESS;
+}
+
+/* It begins a session of its own, and the old record is not left lying. */
+static void a_login_removes_the_session_that_was_revoked(void **state)
+{
+    djs_session_t *user = load(login("ada"));
+    int sessions = 0;
+
+    (void)state;
+    assert_int_equal(djs_session_login(user, djs_bytes(USER), djs_bytes("ada")),
+                     APR_SUCCESS);
+    assert_int_equal(end_all_of("ada"), APR_SUCCESS);
+    assert_int_equal(save(user).did, DJS_DID_CREATE);
+    assert_int_equal(
+        djs_store_each(store, count_session, &sessions, call(), pool),
+        APR_SUCCESS);
+    assert_int_equal(sessions, 1);
+}
+
 /* A session that goes on after somebody else's revocation is not asked about
  * again once it has been saved. */
 static void a_save_brings_the_epoch_up_to_date(void **state)
@@ -396,6 +428,7 @@ int main(void)
         D(a_late_save_revives_nothing),
         B(a_late_save_revives_nothing),
         M(a_late_save_revives_nothing),
+        T(a_login_removes_the_session_that_was_revoked),
         T(a_save_brings_the_epoch_up_to_date),
         T(a_mark_of_an_older_secret_counts),
         T(a_revocation_that_fails_says_so),
