@@ -157,7 +157,8 @@ CONF
 
 # id, text, and how: `config`; `seed` what makes the session; `sends` a cookie
 # given here. `memcached` says that there must be one, `wsgi` which class of
-# Django's talks to it ('': none, Django is left out).
+# Django's talks to it ('': none, Django is left out); `check`, that Django asks for the
+# user.
 my @CASES = (
     { id => 'base', text => 'static page, no session module' },
     { id => 'base_cookie', text => '  same, our cookie sent',
@@ -227,6 +228,9 @@ my @CASES = (
     { id => 'django_pymemcache', text => '  same, lookup (pymemcache)',
       seed => 'django', config => $WSGI, wsgi => 'PyMemcacheCache',
       memcached => 1 },
+    { id => 'django_user', text => '  same, and its own check (SQLite)',
+      seed => 'django', config => $WSGI, wsgi => 'PyLibMCCache',
+      memcached => 1, check => 1 },
 );
 
 # The cases that can run here: `site` lacks something for the others.
@@ -301,6 +305,7 @@ sub _make_files {
         $self->{site}->_give(glob "$dir/sessions.db*");
     }
     DjsBench::Django::make_app($self->{site}, "$dir/app.wsgi", $self->{wsgi},
+                               $self->{check} && "$dir/users.db",
                                session_members())
         if defined $self->{wsgi};
 }

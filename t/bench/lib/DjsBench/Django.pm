@@ -2,7 +2,9 @@
 # mod_wsgi, its sessions in memcached.
 #
 # The application is as small as Django allows: one view and the middleware of
-# sessions. It answers the user's id, which it takes from the session.
+# sessions. It answers the user's id, which it takes from the session; or, with
+# Django's own check, from the database (SQLite, a connection that stays open),
+# once the session's hash of the password was compared.
 package DjsBench::Django;
 use strict;
 use warnings;
@@ -12,6 +14,8 @@ my $PYTHON = '/usr/bin/python3'; # that of mod_wsgi
 
 # The client library that each of Django's classes needs.
 my %LIBRARY = (PyLibMCCache => 'pylibmc', PyMemcacheCache => 'pymemcache');
+
+my $MIDDLEWARE = 'AuthenticationMiddleware';
 
 my $NOTHING = <<'END';
 def application(environ, start_response):
@@ -33,8 +37,8 @@ MEMBERS = {ITEMS}
 
 def page(request):
     if request.META["SCRIPT_NAME"] == "/django-seed":
-        request.session.update(MEMBERS)
-    text = "user %s\n" % request.session.get("_auth_user_id")
+        seed(request)
+    text = "user %s\n" % who(request)
     return HttpResponse(text, content_type="text/plain",
                         headers={"Content-Length": len(text)})
 
@@ -47,15 +51,58 @@ settings.configure(
     SECRET_KEY="correct-horse-battery-staple",
     ALLOWED_HOSTS=["bench.invalid"],
     ROOT_URLCONF=Urls,
-    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
     SESSION_ENGINE="django.contrib.sessions.backends.cache",
     CACHES={"default": {
         "BACKEND": "django.core.cache.backends.memcached.CLASS",
-        "LOCATION": "SERVER"}})
+        "LOCATION": "SERVER"}},
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
+                MORE_MIDDLEWARE],
+    **{MORE_SETTINGS})
 django.setup()
-
+CHECK
 from django.core.wsgi import get_wsgi_application
 application = get_wsgi_application()
+END
+
+my $NO_CHECK = <<'END';
+
+def seed(request):
+    request.session.update(MEMBERS)
+
+
+def who(request):
+    return request.session.get("_auth_user_id")
+
+END
+
+# Run by itself, it makes the database.
+my $CHECK = <<'END';
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+
+def seed(request):
+    login(request, User.objects.get(pk=42))
+    for key, value in MEMBERS.items():
+        request.session.setdefault(key, value)
+
+
+def who(request):
+    return request.user.pk if request.user.is_authenticated else None
+
+
+if __name__ == "__main__":
+    call_command("migrate", verbosity=0)
+    User.objects.get_or_create(pk=42, username="ada")
+
+END
+
+my $CHECK_SETTINGS = <<'END';
+"INSTALLED_APPS": ["django.contrib.auth", "django.contrib.contenttypes"],
+      "AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"],
+      "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3",
+                                "NAME": "USERS", "CONN_MAX_AGE": None}}
 END
 
 # Can an application that uses `class` ('': that has no Django) run here?
@@ -99,9 +146,10 @@ sub _python {
 }
 
 # Writes the application to `path`; `items` are the members of its session. It
-# is run once, so that Python has compiled all of it before it is measured.
+# is run once, so that Python has compiled all of it before it is measured. With
+# `check`, a path, Django asks who the user is, and keeps its users there.
 sub make_app {
-    my ($site, $path, $class, %items) = @_;
+    my ($site, $path, $class, $check, %items) = @_;
     my $text = $class eq '' ? $NOTHING : $APPLICATION;
     my $members = join ', ', map {
         my $value = $items{$_};
@@ -112,8 +160,16 @@ sub make_app {
     $text =~ s/ITEMS/$members/;
     $text =~ s/CLASS/$class/;
     $text =~ s/SERVER/$site->memcached->name/e;
+    my ($code, $middleware, $settings) = !$check ? ($NO_CHECK, '', '')
+        : ($CHECK, qq("django.contrib.auth.middleware.$MIDDLEWARE"),
+           $CHECK_SETTINGS);
+    $text =~ s/^CHECK$/$code/m;
+    $text =~ s/,\n +MORE_MIDDLEWARE/$middleware && ",\n   $middleware"/e;
+    $text =~ s/MORE_SETTINGS/$settings/;
+    $text =~ s/"USERS"/"$check"/ if $check;
     $site->make_file($path, $text);
     _python($site, $text) or croak "$path does not run";
+    $site->_give($check) if $check;
 }
 
 1;
