@@ -72,7 +72,8 @@ APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_load,
 APR_DECLARE_OPTIONAL_FN(djsession_state_e, djsession_state,
                         (const djsession_t *s));
 
-/* `*facts` of a live session; DJSESSION_EABSENT when there is none. */
+/* `*facts` of a live session; DJSESSION_EABSENT when there is none,
+ * DJSESSION_ETROUBLE or DJSESSION_EUNREADABLE when that is not known. */
 APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_facts,
                         (djsession_facts_t * facts, const djsession_t *s));
 
@@ -140,7 +141,9 @@ APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_set_expiry,
 
 /* Ends all sessions of a user in the host's namespace, at once and in constant
  * time, whatever request this is called in. After APR_SUCCESS no request finds
- * one of them alive; otherwise some may live on, and it is to be done again. */
+ * one of them alive. DJSESSION_ETROUBLE, DJSESSION_ETIMEOUT: some may live on,
+ * and it is to be done again. DJSESSION_EINVALID: an empty user.
+ * DJSESSION_EOFF: this host has no sessions. */
 APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_revoke,
                         (request_rec * r, const char *user));
 

@@ -19,6 +19,9 @@ my $pages = <<'END';
 <Location /m/https>
   DjSessionHTTPSOnly On
 </Location>
+<Location /m/anyway>
+  DjSessionOnStoreError Anonymous
+</Location>
 <Location /m/uid>
   DjSessionUserKey uid
 </Location>
@@ -127,6 +130,15 @@ my $dir = $s->storedir;
 rename "$dir/lock", "$dir/lock.away" or die $!;
 %said = ask($b, 'state&get=a&set=a,2&revoke=ada');
 is $said{r}->status, 503, 'I06: with the store in trouble: 503';
+my @all = split / /, 'get=a facts user keys set=a,2 set_text=a,b incr=a,1'
+    . ' remove=a cycle login=ada everywhere flush revoke=ada expiry=2,9';
+%said = ask($b, join('&', 'state', @all), '/m/anyway');
+is $said{state}, 'ok unavailable', 'I06: a module that goes on is told so';
+for my $call ('load', map { s/=.*//r } @all) {
+    like $said{$call} // '', qr/^trouble /,
+        "I06: $call: an outage is neither absent nor a success";
+}
+is $said{r}->cookies, 0, 'I06: nor a logout';
 rename "$dir/lock.away", "$dir/lock" or die $!;
 ok $s->wait_until(sub { ($b->data // {})->{a} }, 5), 'and it comes back';
 $s->stop;

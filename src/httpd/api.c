@@ -95,8 +95,15 @@ static apr_status_t djsession_facts(djsession_facts_t *facts,
 
     memset(facts, 0, sizeof *facts);
     facts->tag = "";
-    if (s->ctx->session.state != DJS_STATE_LIVE) {
+    switch (s->ctx->session.state) {
+    case DJS_STATE_LIVE:
+        break;
+    case DJS_STATE_NONE:
         return DJSESSION_EABSENT;
+    case DJS_STATE_UNREADABLE:
+        return DJSESSION_EUNREADABLE;
+    default:
+        return DJSESSION_ETROUBLE;
     }
     facts->tag = record->tag;
     facts->created = record->created;
@@ -329,7 +336,11 @@ static apr_status_t djsession_revoke(request_rec *r, const char *user)
     ask.call.until = djs_clock_steady() + host->settings.store_timeout;
     rv = djs_revoke(djs_bytes(user), &ask);
     djs_request_note_health(r, host->back, rv);
-    return rv;
+    /* What a store's library says in its own words is trouble. */
+    return rv == APR_SUCCESS || rv == DJSESSION_ETIMEOUT ||
+                   rv == DJSESSION_EINVALID
+               ? rv
+               : DJSESSION_ETROUBLE;
 }
 
 /* ------------------------------------------------------------- offering */
