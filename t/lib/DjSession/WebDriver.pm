@@ -38,7 +38,12 @@ sub start ($class, %o) {
         tmp   => File::Temp->newdir('djs-browser-XXXXXX', TMPDIR => 1),
         http  => HTTP::Tiny->new(timeout => 60),
     }, $class;
-    $b->start_driver;
+    for my $try (1 .. 3) {
+        last if $b->start_driver;
+        kill KILL => $b->{pid};
+        waitpid delete $b->{pid}, 0;
+        die "chromedriver does not start\n" if $try == 3;
+    }
     my ($width, $height) = @{ $o{size} // [1000, 800] };
     my $session = $b->call(POST => '', {
         capabilities => { alwaysMatch => { 'goog:chromeOptions' => {
@@ -56,7 +61,7 @@ sub start ($class, %o) {
     return $b;
 }
 
-# The driver chooses a port and says which.
+# The driver chooses a port and says which; false when it hangs, as it may.
 sub start_driver ($b) {
     my $log = "$b->{tmp}/driver.log";
     my $pid = fork // die "fork: $!";
@@ -70,17 +75,17 @@ sub start_driver ($b) {
         POSIX::_exit(127);
     }
     $b->{pid} = $pid;
-    my $until = time + 30;
+    my $until = time + 15;
     while (time < $until) {
         open my $in, '<', $log or next;
         local $/;
-        if (<$in> =~ /started successfully on port (\d+)/) {
+        if ((<$in> // '') =~ /started successfully on port (\d+)/) {
             $b->{url} = "http://127.0.0.1:$1/session";
-            return;
+            return 1;
         }
         sleep 0.05;
     }
-    die "chromedriver does not start\n";
+    return 0;
 }
 
 # One command of the protocol; its value.
