@@ -123,6 +123,9 @@ static djs_budget_slot_t *claim(djs_budget_t *b, djs_spender_t client,
     if (apr_atomic_cas64(&best->who, client.who, owner) != owner) {
         return NULL;
     }
+    if (owner == client.who) {
+        return best; /* got it meanwhile, in another process */
+    }
     /* Unless the client has taken a token meanwhile, elsewhere. */
     (void)apr_atomic_cas64(&best->until, (apr_uint64_t)now, until);
     apr_atomic_set64(&best->quiet, 0);
@@ -130,20 +133,26 @@ static djs_budget_slot_t *claim(djs_budget_t *b, djs_spender_t client,
 }
 
 /* Nonzero for the one who may tell: neither of this slot nor of any other has
- * been told lately. */
+ * been told lately. Both are decided by a swap, since the others' `now` may be
+ * a little later than ours. */
 static int may_tell(djs_budget_t *b, djs_budget_slot_t *slot, apr_time_t now)
 {
     djs_budget_slot_t *all = b->memory + b->sets * DJS_BUDGET_WAYS;
     apr_uint64_t mine = apr_atomic_read64(&slot->quiet);
     apr_uint64_t any = apr_atomic_read64(&all->quiet);
+    apr_uint64_t mine_next = (apr_uint64_t)(now + b->full);
 
     if (ahead(b, mine, now) > 0 ||
-        (any > (apr_uint64_t)now && any - (apr_uint64_t)now <= LINE_PAUSE) ||
-        apr_atomic_cas64(&all->quiet, (apr_uint64_t)(now + LINE_PAUSE), any) !=
-            any) {
+        (any > (apr_uint64_t)now &&
+         any - (apr_uint64_t)now <= 2 * LINE_PAUSE) ||
+        apr_atomic_cas64(&slot->quiet, mine_next, mine) != mine) {
         return 0;
     }
-    apr_atomic_set64(&slot->quiet, (apr_uint64_t)(now + b->full));
+    if (apr_atomic_cas64(&all->quiet, (apr_uint64_t)(now + LINE_PAUSE), any) !=
+        any) {
+        (void)apr_atomic_cas64(&slot->quiet, mine, mine_next);
+        return 0;
+    }
     return 1;
 }
 
