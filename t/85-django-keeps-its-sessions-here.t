@@ -30,7 +30,7 @@ sub place_of ($version) {
 }
 
 # The site, as a process of its own; what it says first is its version.
-sub start_site ($place, $port, @more) {
+sub start_site ($place, $port, %settings) {
     pipe my $read, my $write or die "pipe: $!";
     my $pid = fork // die "fork: $!";
     if (!$pid) {
@@ -38,12 +38,17 @@ sub start_site ($place, $port, @more) {
         $ENV{PYTHONDONTWRITEBYTECODE} = 1;
         open STDOUT, '>&', $write;
         open STDERR, '>', $s->dir . '/logs/django';
-        { exec $python, 't/lib/django_site.py', $port, $s->dir, @more }
+        { exec $python, 't/lib/django_site.py', $port, $s->dir,
+            json(\%settings) }
         POSIX::_exit(127);
     }
     close $write;
     @site = ($pid, $$);
-    return scalar(<$read>) // DjSession::Server::slurp($s->dir . '/logs/django');
+    return scalar(<$read>) // said_by_site();
+}
+
+sub said_by_site () {
+    return DjSession::Server::slurp($s->dir . '/logs/django');
 }
 
 sub stop_site () {
@@ -94,7 +99,8 @@ sub logins ($version) {
     my $old = $twin->session_key;
     page($twin, 'logout');
     $twin->{jar}{sessionid} = $old; # a browser that forgets nothing
-    is private($twin), 401, 'C10: logged out at Django: refused by httpd at once';
+    is private($twin), 401,
+        'C10: logged out at Django: refused by httpd at once';
     $b->act(u => { flush => \1 });
     is there($b), '- -', 'C10: logged out at httpd: gone at Django, too';
 
@@ -109,7 +115,8 @@ sub logins ($version) {
 sub changes () {
     my $b = login('ada');
     my $id = at_httpd($b);
-    $b->act(u => { set => { a => [1, { b => "\x{e9}" }] }, incr => { n => 2 } });
+    $b->act(u => { set => { a => [1, { b => "\x{e9}" }] },
+        incr => { n => 2 } });
     is json(page($b, 'act')->{data}{a}), '[1,{"b":"\u00e9"}]',
         'Django sees what httpd has set';
     django($b, set => { c => '12345678901234567890' }, remove => ['a'],
@@ -202,12 +209,12 @@ sub keys_that_rotate () {
     my $new = $b->session_key;
     isnt $new, $old, 'C18: httpd gives a new key';
     my $late = $b->other($old);
-    is at_django($late), 'ada', 'C18: in the grace the old one is good at Django';
+    is at_django($late), 'ada',
+        'C18: in the grace the old one is good at Django';
     is $late->session_key, $new, 'C19: which tells the browser the new one';
     sleep 2.1;
     is at_django($b->other($old)), '-', 'C18: after it, it is good for nothing';
-    like DjSession::Server::slurp($s->dir . '/logs/django'),
-        qr/^the key of session [0-9a-f]{12} was sent again/m,
+    like said_by_site(), qr/^the key of session [0-9a-f]{12} was sent again/m,
         'C18: of which Django warns';
     is there($b), "ada " . at_httpd($b), 'while the session goes on';
     return $b;
@@ -246,7 +253,8 @@ sub outage () {
     is at_django($b), 'ada', 'I03: it goes on, and she is still in';
     $m->kill_now;
     is $b->get('/django/act')->status, 500, 'I06: memcached is gone: 500';
-    is $b->get('/django/logout')->status, 500, 'I06: a logout that fails says so';
+    is $b->get('/django/logout')->status, 500,
+        'I06: a logout that fails says so';
     is $s->browser->get('/django/login?user=bob')->status, 500,
         'I06: and so does a login';
     is $b->session_key, $key, 'I06: no cookie is touched';
@@ -256,17 +264,11 @@ sub outage () {
     return;
 }
 
-for my $version (qw(5.2 4.2 3.2)) {
-    my $place = place_of($version);
-    if (!defined $place) {
-        note "no Django $version to be had";
-        next;
-    }
-    $m = DjSession::Memcached->start;
-    my ($spec, $port) = ('memcache:127.0.0.1:' . $m->port,
-        DjSession::Server::free_port());
-    $s = server(loglevel => 'info', store => "DjSessionStore $spec",
-        conf => <<"CONF");
+# httpd in front of a site of that Django; more directives and settings.
+sub begin ($version, $place, $store, $conf = '', %settings) {
+    my $port = DjSession::Server::free_port();
+    $s = server(loglevel => 'info', store => "DjSessionStore $store",
+        conf => <<"CONF", @{ delete $settings{server} // [] });
 DjSessionRotateGrace 2s
 ProxyPass /django http://127.0.0.1:$port/django retry=0
 <Location /django>
@@ -276,11 +278,37 @@ ProxyPass /django http://127.0.0.1:$port/django retry=0
   AuthType DjSession
   Require djsession-user *
 </Location>
+$conf
 CONF
     $s->file('htdocs/private/index.html', "private\n");
-    like start_site($place, $port, $spec, $s->state . '/secret.key'),
+    like start_site($place, $port, DJSESSION_STORE => $store,
+        DJSESSION_SECRET_FILES => [$s->state . '/secret.key'], %settings),
         qr/^Django \Q$version\E\./, "a site of Django $version"
         or BAIL_OUT 'no site';
+    return;
+}
+
+sub finish () {
+    stop_site();
+    my $said = said_by_site();
+    ok !(grep { index($said, $_) >= 0 } keys %{ $s->{canary} }),
+        'M01: nor has the site said one';
+    $s->allows(qr/DJS10[12]|DJS006: with DjSessionRotateGrace/);
+    $s->stop;
+    return;
+}
+
+my $latest;
+for my $version (qw(5.2 4.2 3.2)) {
+    my $place = place_of($version);
+    if (!defined $place) {
+        note "no Django $version to be had";
+        next;
+    }
+    $latest //= [$version, $place];
+    $m = DjSession::Memcached->start;
+    my $spec = 'memcache:' . $m->name;
+    begin($version, $place, $spec);
     logins($version);
     changes();
     side_by_side($version);
@@ -288,9 +316,39 @@ CONF
     keys_that_rotate();
     revocations($spec);
     outage();
-    stop_site();
-    $s->allows(qr/DJS10[12]|DJS006: with DjSessionRotateGrace/);
-    $s->stop;
+    finish();
     $m->kill_now;
 }
+plan skip_all => 'no Django to be had' if !$latest;
+
+# Everything that may be configured on both sides.
+my $socket = File::Temp->newdir('djs-XXXXXX', DIR => '/tmp');
+chmod 0777, $socket;
+my @three = (DjSession::Memcached->start, DjSession::Memcached->start,
+    DjSession::Memcached->start(path => "$socket/memcached"));
+my $spec = 'memcache:' . join(',', map { $_->name } @three) . ' prefix=both:';
+begin(@$latest, $spec, <<'CONF',
+DjSessionUserKey who
+CONF
+    server => [global => "DjSessionEncrypt Off\nDjSessionMaxPerUser 2\n"],
+    DJSESSION_ENCRYPT => JSON::PP::false, DJSESSION_USER_KEY => 'who',
+    DJSESSION_MAX_PER_USER => 2);
+my @ours = map { my $b = $s->browser; $b->act(u => { set => { n => $_ } }); $b }
+    1 .. 20;
+my @theirs = map { my $b = $s->browser; django($b, set => { n => $_ }); $b }
+    1 .. 20;
+is join(' ', map { page($_, 'act')->{data}{n} // '-' } @ours),
+    join(' ', 1 .. 20), 'on three servers Django finds what httpd keeps there';
+is join(' ', map { $_->data->{n} // '-' } @theirs), join(' ', 1 .. 20),
+    'and httpd what Django keeps there';
+is scalar(grep { ($_->ask('stats items'))[0] =~ /^STAT/ } @three), 3,
+    'which is on all of them';
+my @who = map { $s->browser } 1 .. 4;
+for my $i (0 .. 3) {
+    $i % 2 ? django($who[$i], set => { who => 'eve' })
+        : $who[$i]->act(u => { login => 'eve' });
+}
+is join(' ', map { at_httpd($_) } @who), '- - eve eve',
+    'C22: logins at both count together';
+finish();
 done_testing;

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A Django site for tests, with its sessions in httpd's store.
 
-usage: django_site.py PORT DIRECTORY STORE SECRET-FILE
+usage: django_site.py PORT DIRECTORY SETTINGS
 
-Serves until it is killed. Users ada and bob, with their names as passwords.
-Each page answers with JSON: who is logged in, and the session's data.
+SETTINGS is a JSON object of what the test says. Serves until it is killed.
+Users ada and bob, with their names as passwords. Each page answers with JSON:
+who is logged in, and the session's data.
 
     /django/login?user=U  /django/logout  /django/password (changes it)
     /django/act           does the JSON object that was posted: set, remove,
@@ -18,9 +19,10 @@ import sys
 import time
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../../contrib/django"))
-PORT, DIRECTORY, STORE, SECRET = sys.argv[1:]
+PORT, DIRECTORY, SETTINGS = sys.argv[1:]
 
 from django.conf import settings
 
@@ -31,8 +33,6 @@ settings.configure(
                            "NAME": os.path.join(DIRECTORY, "users.sqlite")}},
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     DJSESSION_NAMESPACE="localhost",
-    DJSESSION_SECRET_FILES=[SECRET],
-    DJSESSION_STORE=STORE,
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
     LOGGING_CONFIG=None,
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
@@ -41,7 +41,8 @@ settings.configure(
     ROOT_URLCONF=__name__,
     SECRET_KEY="of the site, and not of the sessions",
     SESSION_ENGINE="djsession.backend",
-    USE_TZ=True)
+    USE_TZ=True,
+    **json.loads(SETTINGS))
 
 import django
 

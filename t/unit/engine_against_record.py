@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__),
                                 "../../contrib/django"))
 try:

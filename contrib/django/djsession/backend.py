@@ -10,8 +10,9 @@ from django.contrib.sessions.backends.base import (
 from django.utils import timezone
 
 from . import changes, conf, expiry
-from .commit import Wish, is_key
+from .commit import Wish
 from .errors import Absent, Taken
+from .keys import is_key
 
 conf.sessions()  # a site that is set up wrongly does not start
 

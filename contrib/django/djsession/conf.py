@@ -31,7 +31,9 @@ _DEFAULTS = {
     "DJSESSION_USER_KEY": "_auth_user_id",
     "DJSESSION_ABSOLUTE_TIMEOUT": None,
     "DJSESSION_MAX_SIZE": 64 * 1024,
+    "DJSESSION_MAX_PER_USER": None,
     "DJSESSION_REPLAY": "Log",
+    "DJSESSION_TLS": None,
     "SESSION_COOKIE_SECURE": False,
     "SESSION_SERIALIZER": _JSON[0],
 }
@@ -156,7 +158,13 @@ def _server(name):
     return Server(name)
 
 
-def _policy(timeout, user_key, absolute, max_size, replay, secure, serializer):
+def _limit(name, value, most):
+    """A number; None is no limit, and 0."""
+    return 0 if value is None else _number(name, value, 1, most)
+
+
+def _policy(timeout, user_key, absolute, max_size, max_per_user, replay, tls,
+            secure, serializer):
     if serializer not in _JSON:
         _refuse("SESSION_SERIALIZER is %s, but httpd reads JSON: leave it at "
                 "%s", serializer, _JSON[0])
@@ -169,8 +177,10 @@ def _policy(timeout, user_key, absolute, max_size, replay, secure, serializer):
                        "DjSessionUserKey"),
         max_size=_number("DJSESSION_MAX_SIZE", max_size, 1,
                          _MOST_VALUE - OVERHEAD),
-        absolute=0 if absolute is None else int(1_000_000 * _number(
-            "DJSESSION_ABSOLUTE_TIMEOUT (seconds, or None)", absolute, 1,
+        absolute=int(1_000_000 * _limit(
+            "DJSESSION_ABSOLUTE_TIMEOUT (seconds, or None)", absolute,
             100 * 365 * 86400)),
-        tls=bool(secure),
+        max_per_user=_limit("DJSESSION_MAX_PER_USER (or None)", max_per_user,
+                            1000),
+        tls=bool(secure) if tls is None else _flag("DJSESSION_TLS", tls),
         replay_flush=replay == "Flush")

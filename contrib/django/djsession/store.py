@@ -151,6 +151,15 @@ class Store:
             elif todo is not None:
                 self._write(server, lock, (store_key, old), todo, until)
 
+    def change(self, store_key, change, until):
+        """Calls change(value, or None where there is none) under the record's
+        lock, and keeps the (value, expires) that it returns."""
+        server = self._server(store_key)
+        with self._locked(server, store_key, until) as lock:
+            old = self._read(server, [store_key], until)[0]
+            item = change(old.value if old and old.live else None)
+            self._write(server, lock, (store_key, old), item, until)
+
     def remove(self, store_key, until):
         """Afterwards there is none, whatever was there."""
         self._server(store_key).delete(self._key(b"s:", store_key), until)

@@ -1,0 +1,58 @@
+#!/usr/bin/env perl
+# contrib/django by itself: its records are the module's, byte for byte; under
+# every supported Django it does what Django promises of a session engine, what
+# the module promises of parallel requests, and an outage is no logout.
+use v5.36;
+use lib 't/lib';
+use File::Basename qw(dirname);
+use Test::More;
+
+chdir dirname(__FILE__) . '/..' or die "no project around $0: $!\n";
+require DjSession::Memcached;
+
+my $built = $ENV{DJS_BUILDDIR} // '.';
+my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
+plan skip_all => 'no python3-cryptography here: build/deps check'
+    if system "$python -c 'import cryptography' 2>/dev/null";
+
+my $said = qx{$python t/unit/engine_against_record.py \\
+    $built/t/unit/record_filter 1000 2>&1};
+is $?, 0, 'G01 G20 G21: what it seals the module opens, and the other way'
+    or diag $said;
+
+# Where Python finds the Django of that version; '' is the system's own.
+sub place_of ($version) {
+    my $own = qx{$python -c 'import django; print(django.__version__)' 2>&1};
+    return '' if $own =~ /^\Q$version\E\./;
+    my $dir = "$built/django-$version";
+    return -f 'build/django'
+        && system("sh build/django $version '$dir' >/dev/null 2>&1") == 0
+        ? $dir : undef;
+}
+
+SKIP: {
+    skip 'no memcached here: build/deps check', 1
+        if !DjSession::Memcached->program;
+    my $port = DjSession::Memcached->start->port;
+    my $stressed;
+    for my $version (qw(5.2 4.2 3.2)) {
+        my $place = place_of($version);
+        if (!defined $place) {
+            note "no Django $version to be had";
+            next;
+        }
+        local $ENV{PYTHONPATH} = $place;
+        # C01 C11 C16 C17 G12 H01 I11
+        my $all = qx{$python t/unit/engine_in_django.py $port 2>&1};
+        is $?, 0, "Django $version: it is an engine as Django wants it"
+            or diag $all;
+        like $all, qr/^Django \Q$version\E\./m, 'and it was that Django';
+        next if $stressed++; # Django plays no part in the rest
+        # C02 C10 C15 C18 C22 G07 G10 H34 I03 I05 I06 I07 I12 I13 I22 I26 L04
+        # L05 M01
+        $all = qx{$python t/unit/engine_under_stress.py $port 2>&1};
+        is $?, 0, "Django $version: beside others, and in trouble"
+            or diag $all;
+    }
+}
+done_testing;
