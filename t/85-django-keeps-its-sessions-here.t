@@ -125,6 +125,12 @@ sub changes () {
     is "$data->{c} $data->{n} " . exists $data->{a}, '12345678901234567890 7 ',
         'L04: and httpd what Django has set, removed and added';
 
+    my $deep = [];
+    $deep = [$deep] for 1 .. 62;
+    django($b, set => { deep => $deep });
+    is json($b->data->{deep}), '[' x 63 . ']' x 63,
+        'H01: as deep as Django may go httpd can follow';
+
     my $expires = $b->get('/cgi/act')->env->{DJSESSION_EXPIRES};
     django($b, expiry => 100);
     my $r = $b->get('/cgi/act');

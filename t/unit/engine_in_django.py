@@ -311,6 +311,8 @@ class Limits(unittest.TestCase):
         with self.assertRaises(ValueError):
             s.save()
         self.assertEqual(data_of(s.session_key), {"a": deep})
+        s["a"] = {'["{': ['\\"' + "[" * 200]}  # brackets in strings are none
+        s.save()
 
     def test_what_nobody_touches_stays_byte_by_byte(self):
         body = b'{"f":1.10,"n":%d,"\\u00e9":[1E5]}' % 10**40

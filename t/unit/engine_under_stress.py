@@ -355,6 +355,7 @@ class Trouble(unittest.TestCase):
         for reply in (b"ERROR\r\n", b"SERVER_ERROR out of memory\r\n", b"\r\n",
                       b"VALUE x 0 99999999999\r\n", b"VALUE x 0 -1\r\n",
                       b"VALUE djs:s:00 0 3\r\nabcde\r\nEND\r\n",
+                      b"VALUE djs:s:00 0 5\r\nabcde\r\nEND\r\n",
                       b"\0" * 5000 + b"\r\n"):
             self.fails(answering(reply))
 
@@ -382,8 +383,37 @@ class Trouble(unittest.TestCase):
     def test_a_stale_connection_is_passed_over(self):  # I07
         key = born(a=1).session_key
         server = conf.sessions()._store._servers[0]
-        server._mine.connection._sock.shutdown(socket.SHUT_RDWR)
+        server._idle[-1]._sock.shutdown(socket.SHUT_RDWR)
         self.assertEqual(data_of(key), {"a": 1})
+
+    def test_a_connection_that_breaks_is_tried_once_more(self):  # I07
+        key, asked = born(a=1).session_key, []
+
+        def moody(connection):
+            asked.append(1)
+            connection.recv(4096)
+            connection.sendall(b"END\r\n")
+            connection.recv(4096)
+
+        with Impostor(moody) as instead, instead:
+            self.assertEqual(data_of(key), {})
+            self.assertEqual(data_of(key), {})
+            self.assertEqual(len(asked), 2)
+
+    def test_bytes_of_another_reply(self):  # I14
+        key = born(a=1).session_key
+        asked = []
+
+        def chatty(connection):
+            asked.append(1)
+            while connection.recv(4096):
+                connection.sendall(b"END\r\nEND\r\n")
+
+        with Impostor(chatty) as instead, instead:
+            for _ in range(3):
+                self.assertEqual(data_of(key), {})
+                time.sleep(0.02)
+        self.assertEqual(len(asked), 3)  # a new connection each time
 
     def test_a_child_has_connections_of_its_own(self):  # I22
         key = born(a=1).session_key

@@ -170,7 +170,7 @@ class SessionStore(SessionBase):
         return isinstance(key, str) and is_key(key)
 
     def _wish(self, edits):
-        return Wish(edits, self.get_session_cookie_age(),
+        return Wish(edits, int(self.get_session_cookie_age()),
                     settings.SESSION_EXPIRE_AT_BROWSER_CLOSE)
 
     def _whole(self):

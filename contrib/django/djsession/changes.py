@@ -6,36 +6,39 @@ is ("set", name, JSON text), ("remove", name, None) or ("add", name, integer).
 """
 
 import json
+import re
 from json.decoder import JSONDecoder, scanstring
 
 from .errors import Unreadable
 
-_DEPTH = 64  # arrays and objects inside each other that httpd reads
+_DEPTH = 63  # arrays and objects inside each other that httpd reads in a value
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _decode = JSONDecoder().raw_decode
 
 
 def dumps(value):
     """JSON as httpd and Django write it; TypeError as from JSONSerializer."""
-    text = json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _storable(value):
+    """The same for httpd to read: ValueError when it could not."""
+    text = dumps(value)
     if text[0] not in "[{":
         return text
-    if _depth(text) > _DEPTH - 1:
+    if _depth(text) > _DEPTH:
         raise ValueError("session data is nested too deep for httpd: at most "
-                         "%d levels" % (_DEPTH - 1))
+                         "%d levels" % _DEPTH)
     # Keys that become the same text would stand there twice.
-    return json.dumps(json.loads(text), separators=(",", ":"))
+    return dumps(json.loads(text))
 
 
 def _depth(text):
     """How deep arrays and objects stand in a JSON text."""
-    deepest = depth = at = 0
-    while at < len(text):
-        if text[at] == '"':
-            _, at = scanstring(text, at + 1)
-            continue
-        depth += (text[at] in "[{") - (text[at] in "]}")
+    deepest = depth = 0
+    for bracket in re.findall(r"[\[\]{}]", _STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
         deepest = max(deepest, depth)
-        at += 1
     return deepest
 
 
@@ -162,19 +165,19 @@ class Data(dict):
 
     def edits(self):
         """All that happened since it was loaded."""
-        now = {_name(key): dumps(value) for key, value in self.items()}
-        changed = [name for name in {**self.base, **now}
-                   if name in self.touched
-                   or now.get(name) != self.base.get(name)]
-        changed += [name for name in self.touched
-                    if name not in self.base and name not in now]
-        return [self._edit(name, now) for name in changed]
+        now = {_name(key): value for key, value in self.items()}
+        names = list(dict.fromkeys([*self.base, *now, *self.touched]))
+        return [self._edit(name, now) for name in names
+                if name in self.touched or self._differs(name, now)]
+
+    def _differs(self, name, now):
+        return name not in now or dumps(now[name]) != self.base.get(name)
 
     def _edit(self, name, now):
         if name in self.added:
             return "add", name, self.added[name]
         if name in now:
-            return "set", name, now[name]
+            return "set", name, _storable(now[name])
         return "remove", name, None
 
     def settled(self, members):

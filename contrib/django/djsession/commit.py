@@ -210,7 +210,7 @@ class Sessions:
         """The answer to a save. Where users may have so many sessions only,
         theirs are counted; if that can not be done now, the next login will."""
         user = user_of(record.body, self._policy.user_key) \
-            if noted and self._policy.max_per_user else ""
+            if noted and self._policy.max_per_user else b""
         try:
             if user:
                 self._quota.note(user, record, self._at(self._ring.first, key),

@@ -5,7 +5,6 @@ words of its directive.
 """
 
 import functools
-import socket
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -150,12 +149,11 @@ def _server(name):
             _refuse("DJSESSION_STORE: '%s' is no memcached server: use "
                     "HOST:PORT with an IPv4 address, or the path of a unix "
                     "socket", name)
-        try:
-            socket.getaddrinfo(host, int(port), socket.AF_INET)
-        except OSError:
-            _refuse("DJSESSION_STORE: the host of '%s' has no IPv4 address "
-                    "that can be found now", name)
-    return Server(name)
+    try:
+        return Server(name)
+    except OSError:
+        return _refuse("DJSESSION_STORE: the host of '%s' has no IPv4 address "
+                       "that can be found now", name)
 
 
 def _limit(name, value, most):

@@ -1,17 +1,18 @@
 """One memcached: its text protocol, with a deadline for each call.
 
-A connection belongs to one thread of one process. One that a restart has left
-stale is passed over once. `until` is a moment of time.monotonic().
+Connections are kept for whoever asks next in this process; one that is stale,
+or has something to say that nobody asked for, is passed over. `until` is a
+moment of time.monotonic().
 """
 
+import collections
 import os
 import socket
-import threading
 import time
 
 from .errors import StoreError
 
-
+_MOST_IDLE = 64  # connections
 _MOST_REPLY = 2_000_000  # bytes of a line or an item
 
 
@@ -23,9 +24,12 @@ class _BadReply(Exception):
 
 
 class _Connection:
-    """A socket, and what was read from it too early."""
+    """A socket of process `pid`, and what was read from it too early."""
+
+    _sock = None
 
     def __init__(self, address, until):
+        self.pid = os.getpid()
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self._sock = socket.socket(family, socket.SOCK_STREAM)
         self._rest = b""
@@ -39,9 +43,24 @@ class _Connection:
             raise
 
     def close(self):
-        self._sock.close()
+        if self._sock is not None:
+            self._sock.close()
 
     __del__ = close
+
+    def is_fit(self):
+        """Is it ours, open, and silent? What it would say now is no reply to a
+        question that is yet to be asked."""
+        if self.pid != os.getpid() or self._rest:
+            return False
+        self._sock.settimeout(0)
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def _wait(self, until):
         left = until - time.monotonic()
@@ -81,13 +100,15 @@ class _Connection:
 
 class Server:
     """One memcached by the name that DjSessionStore gives it: HOST:PORT, or
-    the path of a unix socket."""
+    the path of a unix socket. OSError when the host has no IPv4 address."""
 
     def __init__(self, name):
-        self.name = name
-        host, _, port = name.rpartition(":")
-        self._address = name if name.startswith("/") else (host, int(port))
-        self._mine = threading.local()
+        self.name = self._address = name
+        self._idle = collections.deque(maxlen=_MOST_IDLE)
+        if not name.startswith("/"):
+            host, _, port = name.rpartition(":")
+            self._address = socket.getaddrinfo(
+                host, int(port), socket.AF_INET, socket.SOCK_STREAM)[0][4]
 
     def get(self, keys, until):
         """What is kept under each of `keys` (bytes), as a dict; keys that are
@@ -104,6 +125,7 @@ class Server:
                 return found
             words = line.split(b" ")
             if len(words) != 4 or words[0] != b"VALUE" \
+                    or words[1] not in keys or words[1] in found \
                     or not words[3].isdigit() or int(words[3]) > _MOST_REPLY:
                 raise _BadReply
             found[words[1]] = connection.block(int(words[3]), until)
@@ -133,34 +155,33 @@ class Server:
         return line
 
     def distrust(self):
-        """What it said can not be: its connection is given up."""
-        connection = getattr(self._mine, "connection", None)
-        if connection is not None and self._mine.pid == os.getpid():
-            connection.close()
-        self._mine.connection = None
+        """What it said can not be: its connections are given up."""
+        self._idle.clear()
 
-    def _connection(self, until):
-        """This thread's connection, and whether it is a new one."""
-        old = getattr(self._mine, "connection", None)
-        if old is not None and self._mine.pid == os.getpid():
-            return old, False
-        self._mine.connection = _Connection(self._address, until)
-        self._mine.pid = os.getpid()
-        return self._mine.connection, True
+    def _connection(self, fresh, until):
+        """One that can be used, and whether it is new."""
+        while self._idle and not fresh:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was quicker
+                break
+            if connection.is_fit():
+                return connection, False
+        return _Connection(self._address, until), True
 
     def _run(self, command, until, once=False):
-        """The answer, and whether it is that of a second try."""
+        """The answer, and whether it is that of a second try, on a connection
+        of its own. One that fails half-way is never used again."""
         for again in (False, True):
             new = True
             try:
-                connection, new = self._connection(until)
-                return command(connection), again
+                connection, new = self._connection(again, until)
+                answer = command(connection)
             except (OSError, _BadReply) as error:
-                self.distrust()
                 if new or once or time.monotonic() >= until:
                     raise StoreError("memcached %s does not answer: %s"
                                      % (self.name, error)) from None
-            except BaseException:
-                self.distrust()  # half a reply may still be under way
-                raise
+            else:
+                self._idle.append(connection)
+                return answer, again
         raise StoreError("memcached %s closes connections" % self.name)

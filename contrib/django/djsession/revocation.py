@@ -19,17 +19,20 @@ def number(value):
 
 
 def user_of(body, user_key):
-    """Whose session data (bytes) it is: of strings what they say, of all else
-    the JSON; "" for nobody's."""
+    """Whose session data (bytes) it is, as bytes: of strings what they say, of
+    all else the JSON; b"" for nobody's."""
     text = changes.read(body).get(user_key, "null")
     if text == "null":
-        return ""
-    return json.loads(text) if text[0] == '"' else text
+        return b""
+    try:
+        return (json.loads(text) if text[0] == '"' else text).encode()
+    except UnicodeEncodeError:  # half a surrogate pair says nothing
+        return text.encode()
 
 
 def digest(user):
     """What stands for a user in names of records."""
-    return hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(user).hexdigest()
 
 
 class Revocations:

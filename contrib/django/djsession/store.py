@@ -38,6 +38,8 @@ def _seconds_until(expires):
         return 1
     if left <= _MONTH + 2:
         return min(left, _MONTH)
+    if now() // 1_000_000 + _MONTH >= _LAST_DATE:
+        return _MONTH
     return min(expires // 1_000_000 + 2, _LAST_DATE)
 
 
