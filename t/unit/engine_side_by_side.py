@@ -1,27 +1,26 @@
 #!/usr/bin/env python3
-"""contrib/django in a real memcached, and in front of impostors: parallel
-requests, keys that were given up, secrets that rotate, outages.
+"""contrib/django beside others, in a real memcached: parallel requests, keys
+that were given up, secrets that rotate, revocations, users with too many
+sessions.
 
-usage: engine_under_stress.py MEMCACHED-PORT [unittest's arguments]
+usage: engine_side_by_side.py MEMCACHED-PORT [unittest's arguments]
 
 Exits with 77 where Python has no Django or no cryptography.
 """
-import os
-import socket
+import hashlib
 import threading
 import time
 import unittest
 
 from engine_site import (
-    OLD_SECRET, PORT, SECOND, SECRET, SessionStore, born, conf, data_of, django,
+    OLD_SECRET, SECOND, SECRET, SessionStore, born, conf, data_of, django,
     place, put, record_of,
 )
 
 from django.contrib.sessions.backends.base import UpdateError
 from django.test.utils import override_settings
-from djsession import memcached
-from djsession.errors import StoreError, Unreadable
-from djsession.record import ALIAS, LIST
+from djsession.errors import Unreadable
+from djsession.record import ALIAS, LIST, MARK, Record
 from djsession.store import now
 
 
@@ -275,166 +274,69 @@ class Keys(unittest.TestCase):
             data_of(t.session_key)
 
 
-class Impostor:
-    """A memcached that answers as `answer(connection)` does."""
+class Revoked(unittest.TestCase):
+    """What httpd and djsessionctl revoke: a mark, then the epoch."""
 
-    def __init__(self, answer):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.name = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.answer = answer
-        threading.Thread(target=self.serve, daemon=True).start()
+    def setUp(self):
+        settings = override_settings(DJSESSION_NAMESPACE="ns %d" % now())
+        settings.enable()
+        self.addCleanup(settings.disable)
 
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.talk, args=(connection,),
-                             daemon=True).start()
+    def revoke(self, user=None, number=None, secret=SECRET):
+        number, until = number or now(), time.monotonic() + 5
+        with override_settings(DJSESSION_SECRET_FILES=[secret]):
+            sealer, store = place("k" * 32)[:2]
+            text = "all sessions" if user is None \
+                else "user " + hashlib.sha256(user.encode()).hexdigest()
+            name = sealer.ring.first.store_key(sealer.namespace, text.encode())
+            mark = Record(kind=MARK, epoch=number)
+            far = now() + 1000 * SECOND
+            store.change(name, lambda _: (sealer.seal(mark, name), far), until)
+            self.set_epoch(number)
 
-    def talk(self, connection):
-        with connection:
-            try:
-                self.answer(connection)
-            except OSError:
-                pass
+    def set_epoch(self, number):
+        store, until = place("k" * 32)[1], time.monotonic() + 5
+        store.change(conf.sessions()._revocations.epoch, lambda _: (
+            number.to_bytes(8, "big"), now() + 1000 * SECOND), until)
 
-    def __enter__(self):
-        return override_settings(DJSESSION_STORE="memcache:" + self.name)
+    def test_a_user(self):  # C20
+        ada, bob = born(_auth_user_id="1"), born(_auth_user_id="2")
+        self.revoke("1")
+        with self.assertRaises(UpdateError):
+            ada.save()
+        self.assertEqual(data_of(ada.session_key), {})
+        bob["n"] = 1
+        bob.save()
+        self.assertEqual(data_of(bob.session_key)["n"], 1)
+        self.assertGreater(record_of(bob.session_key).epoch, 0)
+        again = born(_auth_user_id="1")
+        self.assertEqual(data_of(again.session_key), {"_auth_user_id": "1"})
 
-    def __exit__(self, *_):
-        self.listener.close()
+    def test_everybody(self):  # C21
+        sessions = [born(_auth_user_id="1"), born(n=1)]
+        self.revoke()
+        for session in sessions:
+            self.assertEqual(data_of(session.session_key), {})
+        session.cycle_key()  # a login would do so: it starts from nothing
+        self.assertEqual(data_of(session.session_key), {})
 
+    def test_a_mark_under_another_secret(self):
+        with override_settings(DJSESSION_SECRET_FILES=[SECRET, OLD_SECRET]):
+            session = born(_auth_user_id="1")
+            self.revoke("1", secret=OLD_SECRET)
+            self.assertEqual(data_of(session.session_key), {})
 
-def silent(connection):
-    time.sleep(3)
+    def test_an_epoch_that_was_lost(self):  # I10
+        self.set_epoch(now())
+        session = born(_auth_user_id="1")
+        self.revoke("1")
+        self.set_epoch(0)
+        self.assertEqual(data_of(session.session_key), {})
 
-
-def trickling(connection):
-    connection.recv(4096)
-    for _ in range(60):
-        connection.sendall(b"VALUE")
-        time.sleep(0.05)
-
-
-def answering(reply):
-    def answer(connection):
-        while connection.recv(65536):
-            connection.sendall(reply)
-    return answer
-
-
-class Trouble(unittest.TestCase):
-    """An outage is no logout, and a failed save no success."""
-
-    def fails(self, answer):
-        key = born(a=1).session_key
-        live = SessionStore(key)
-        live["a"] = 2
-        began = time.monotonic()
-        with Impostor(answer) as instead, instead:
-            for act in (lambda: data_of(key), live.save, live.flush,
-                        live.cycle_key, lambda: born(a=1),
-                        lambda: SessionStore(key).clear()):
-                with self.assertRaises(StoreError) as raised:
-                    act()
-                self.assertNotIn(key, str(raised.exception))
-            self.assertEqual(live.session_key, key)
-            self.assertFalse(live.is_empty())
-        self.assertEqual(data_of(key), {"a": 1})
-        return (time.monotonic() - began) / 6
-
-    def test_silence_ends_at_the_deadline(self):  # I03
-        self.assertLess(self.fails(silent), 0.9)
-
-    def test_so_does_a_byte_at_a_time(self):  # I05
-        self.assertLess(self.fails(trickling), 0.9)
-
-    def test_hostile_replies(self):  # I13
-        for reply in (b"ERROR\r\n", b"SERVER_ERROR out of memory\r\n", b"\r\n",
-                      b"VALUE x 0 99999999999\r\n", b"VALUE x 0 -1\r\n",
-                      b"VALUE djs:s:00 0 3\r\nabcde\r\nEND\r\n",
-                      b"VALUE djs:s:00 0 5\r\nabcde\r\nEND\r\n",
-                      b"\0" * 5000 + b"\r\n"):
-            self.fails(answering(reply))
-
-    def test_nobody_listens(self):  # I06
-        with socket.create_server(("127.0.0.1", 0)) as gone:
-            port = gone.getsockname()[1]
-        key = born(a=1).session_key
-        with override_settings(DJSESSION_STORE="memcache:127.0.0.1:%d" % port):
-            with self.assertRaises(StoreError):
-                data_of(key)
-        self.assertEqual(data_of(key), {"a": 1})
-
-    def test_another_items_value(self):  # I12 I26
-        key, other = born(a=1).session_key, born(a=2).session_key
-        sealer, store, at, until = place(key)
-        server = memcached.Server("127.0.0.1:%d" % PORT)
-        mine, theirs = (store._key(b"s:", place(k)[2]) for k in (key, other))
-        for planted in (server.get([theirs], until)[theirs], b"", b"djsm\1"):
-            server.store(b"set", mine, planted, 60, until)
-            with self.assertRaises(Unreadable):
-                data_of(key)
-        SessionStore(key).delete()
-        self.assertEqual(data_of(key), {})
-
-    def test_a_stale_connection_is_passed_over(self):  # I07
-        key = born(a=1).session_key
-        server = conf.sessions()._store._servers[0]
-        server._idle[-1]._sock.shutdown(socket.SHUT_RDWR)
-        self.assertEqual(data_of(key), {"a": 1})
-
-    def test_a_connection_that_breaks_is_tried_once_more(self):  # I07
-        key, asked = born(a=1).session_key, []
-
-        def moody(connection):
-            asked.append(1)
-            connection.recv(4096)
-            connection.sendall(b"END\r\n")
-            connection.recv(4096)
-
-        with Impostor(moody) as instead, instead:
-            self.assertEqual(data_of(key), {})
-            self.assertEqual(data_of(key), {})
-            self.assertEqual(len(asked), 2)
-
-    def test_bytes_of_another_reply(self):  # I14
-        key = born(a=1).session_key
-        asked = []
-
-        def chatty(connection):
-            asked.append(1)
-            while connection.recv(4096):
-                connection.sendall(b"END\r\nEND\r\n")
-
-        with Impostor(chatty) as instead, instead:
-            for _ in range(3):
-                self.assertEqual(data_of(key), {})
-                time.sleep(0.02)
-        self.assertEqual(len(asked), 3)  # a new connection each time
-
-    def test_a_child_has_connections_of_its_own(self):  # I22
-        key = born(a=1).session_key
-        child = os.fork()
-        if not child:
-            os._exit(0 if [data_of(key) for _ in range(50)]
-                     == [{"a": 1}] * 50 else 1)
-        self.assertEqual([data_of(key) for _ in range(50)], [{"a": 1}] * 50)
-        self.assertEqual(os.waitpid(child, 0)[1], 0)
-
-    def test_a_lock_that_nobody_gives_back(self):
-        s = born(a=1)
-        sealer, store, at, until = place(s.session_key)
-        server = memcached.Server("127.0.0.1:%d" % PORT)
-        server.store(b"add", store._key(b"l:", at), b"somebody 1", 2, until)
-        began = time.monotonic()
-        with self.assertRaises(StoreError):
-            s.save()
-        self.assertLess(time.monotonic() - began, 0.9)
-        time.sleep(2.1)
-        s.save()
+    def test_users_that_are_numbers(self):
+        session = born(_auth_user_id=7)
+        self.revoke("7")
+        self.assertEqual(data_of(session.session_key), {})
 
 
 class Quotas(unittest.TestCase):
