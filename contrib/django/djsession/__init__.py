@@ -6,4 +6,4 @@ save, move, end), revocation, changes (what a request did to the data), expiry
 lie). doc/formats and doc/formats-memcache describe every byte.
 """
 
-__version__ = "1.0"
+__version__ = "0.1.0"
