@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test.utils import override_settings
 from djsession import changes, expiry
 from djsession.errors import TooBig, Unreadable
-from djsession.record import FIXED
+from djsession.record import BROWSER, FIXED, TLS
 from djsession.store import now
 
 
@@ -251,6 +251,28 @@ class Expiry(unittest.TestCase):
             with self.assertRaises((ValueError, TypeError)):
                 SessionStore().set_expiry(value)
 
+    def test_cookies_that_end_with_the_browser(self):
+        for own, site, flag in ((0, False, BROWSER), (0.0, False, BROWSER),
+                                (None, True, BROWSER), (None, False, 0),
+                                (60, True, 0), (0.5, False, 0)):
+            with override_settings(SESSION_EXPIRE_AT_BROWSER_CLOSE=site):
+                s = SessionStore()
+                s.set_expiry(own)
+                s.save()
+                lasts = s.get_expiry_age()
+                if lasts >= 1:
+                    record = record_of(s.session_key)
+                    self.assertEqual(record.flags, flag)
+                    self.assertEqual(record.age, lasts * SECOND)
+
+    def test_over_tls(self):
+        for settings, flag in (({}, 0), ({"SESSION_COOKIE_SECURE": True}, TLS),
+                               ({"SESSION_COOKIE_SECURE": True,
+                                 "DJSESSION_TLS": False}, 0),
+                               ({"DJSESSION_TLS": True}, TLS)):
+            with override_settings(**settings):
+                self.assertEqual(record_of(born().session_key).flags, flag)
+
     def test_without_time_zones(self):
         with override_settings(USE_TZ=False, TIME_ZONE="Europe/Berlin"):
             s = SessionStore()
@@ -344,7 +366,9 @@ class Settings(unittest.TestCase):
             "DJSESSION_USER_KEY": ("", None),
             "DJSESSION_ABSOLUTE_TIMEOUT": (0, "1h"),
             "DJSESSION_MAX_SIZE": (0, 2_000_000, "64k"),
+            "DJSESSION_MAX_PER_USER": (0, 1001, "Off"),
             "DJSESSION_REPLAY": ("flush", None),
+            "DJSESSION_TLS": ("On", 1),
             "SESSION_SERIALIZER": ("site.PickleSerializer",),
         }.items():
             for value in values:
