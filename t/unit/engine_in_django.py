@@ -7,7 +7,9 @@ usage: engine_in_django.py MEMCACHED-PORT [unittest's arguments]
 Exits with 77 where Python has no Django or no cryptography.
 """
 import asyncio
+import copy
 import os
+import pickle
 import time
 import unittest
 from datetime import datetime, timedelta, timezone as zones
@@ -68,6 +70,7 @@ class AsDjangoSays(unittest.TestCase):
     def test_save_and_load(self):
         key = born(text="\u00e9\u20ac\U0001f600\x7f", n=10**30, f=1.5,
                    d={"a": [None, True]}).session_key
+        self.assertNotIn("10000", repr(record_of(key)))
         self.assertEqual(data_of(key), {
             "text": "\u00e9\u20ac\U0001f600\x7f", "n": 10**30, "f": 1.5,
             "d": {"a": [None, True]}})
@@ -173,6 +176,13 @@ class AsDjangoSays(unittest.TestCase):
         s.delete_test_cookie()
         s.save()
         self.assertEqual(data_of(s.session_key), {})
+
+    def test_copies_are_plain(self):
+        data = SessionStore(born(a=[1]).session_key)._session
+        for copied in (copy.deepcopy(data), copy.copy(data),
+                       pickle.loads(pickle.dumps(data))):
+            self.assertIs(type(copied), dict)
+            self.assertEqual(copied, {"a": [1]})
 
     def test_values_keep_their_identity_over_a_save(self):
         s = born(cart=[1])

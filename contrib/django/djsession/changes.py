@@ -114,6 +114,9 @@ class Data(dict):
         self.touched = set()
         self.added = {}
 
+    def __reduce__(self):
+        return dict, (dict(self),)  # copies are plain
+
     def _touch(self, key):
         self.touched.add(_name(key))
         self.added.pop(_name(key), None)

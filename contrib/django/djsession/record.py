@@ -6,7 +6,7 @@ Header, then the body: sealed, or bare with a MAC. Times are microseconds since
 
 import hmac
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import Unreadable
 from .keyring import GCM_TAG, NONCE, part
@@ -25,7 +25,8 @@ _MOST_TIME = (1 << 63) - 1
 
 @dataclass
 class Record:
-    """What stands in a record; `secret` is the one that opened it."""
+    """What stands in a record; `secret` is the one that opened it. Reports of
+    errors show variables: the data is no part of it."""
 
     kind: int = SESSION
     flags: int = 0
@@ -38,8 +39,8 @@ class Record:
     expires: int = 0
     age: int = 0
     epoch: int = 0
-    body: bytes = b""
-    secret: object = None
+    body: bytes = field(default=b"", repr=False)
+    secret: object = field(default=None, repr=False)
 
 
 class Sealer:
