@@ -270,7 +270,8 @@ sub outage () {
     return;
 }
 
-# httpd in front of a site of that Django; more directives and settings.
+# httpd in front of a site of that Django, with more directives and settings;
+# the site's port.
 sub begin ($version, $place, $store, $conf = '', %settings) {
     my $port = DjSession::Server::free_port();
     $s = server(loglevel => 'info', store => "DjSessionStore $store",
@@ -291,7 +292,7 @@ CONF
         DJSESSION_SECRET_FILES => [$s->state . '/secret.key'], %settings),
         qr/^Django \Q$version\E\./, "a site of Django $version"
         or BAIL_OUT 'no site';
-    return;
+    return $port;
 }
 
 sub finish () {
@@ -356,5 +357,33 @@ for my $i (0 .. 3) {
 }
 is join(' ', map { at_httpd($_) } @who), '- - eve eve',
     'C22: logins at both count together';
+finish();
+
+# Secrets that rotate: the site has only the old one yet, httpd both.
+my $old = "$socket/old.key";
+open my $fh, '>', $old or die "$old: $!";
+print {$fh} join('', map { sprintf '%02x', rand 256 } 1 .. 32), "\n";
+close $fh;
+chmod 0600, $old;
+$spec = 'memcache:' . $three[0]->name;
+my $port = begin(@$latest, $spec, '',
+    server => [secret => "DjSessionSecretFile \@STATE\@/secret.key $old"],
+    DJSESSION_SECRET_FILES => [$old]);
+my @seen = map { login('ada') } 1 .. 3;
+is scalar(grep { at_httpd($_) ne '-' } @seen), 3,
+    'G10: sessions under the old secret are good at httpd';
+$seen[0]->act(u => { set => { n => 1 } });
+stop_site();
+like start_site($latest->[1], $port, DJSESSION_STORE => $spec,
+    DJSESSION_SECRET_FILES => [$s->state . '/secret.key', $old]),
+    qr/^Django/, 'the site gets the new secret';
+is join(' ', map { at_django($_) } @seen), 'ada ada ada',
+    'G10: and at a site that has both, whoever has moved them';
+django($seen[1], incr => { n => 2 });
+is join(' ', map { $_->data->{n} // '-' } @seen), '1 2 -',
+    'G10: httpd follows what the site has moved';
+page($_, 'logout') for @seen[1, 2];
+is join(' ', map { at_httpd($_) eq '-' ? 'out' : 'in' } @seen), 'in out out',
+    'C10: and who is logged out there is out';
 finish();
 done_testing;

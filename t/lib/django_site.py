@@ -137,7 +137,7 @@ class Handler(WSGIRequestHandler):
 
 def main():
     call_command("migrate", verbosity=0)
-    for name in ("ada", "bob"):
+    for name in {"ada", "bob"} - {user.username for user in User.objects.all()}:
         User.objects.create_user(name, password=name)
     server = Server(("127.0.0.1", int(PORT)), Handler)
     server.set_app(get_wsgi_application())
