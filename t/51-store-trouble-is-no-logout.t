@@ -114,4 +114,32 @@ is $b->data->{c}, $c, 'O12: all of it';
 # A child may meet a mutex that is none any more: then glibc ends it.
 $s->allows($trouble, qr/AH00052/, qr/assertion|glibc|mutex/i);
 $s->stop;
+
+# J14: children that begin while the store can not be opened.
+$s = server(loglevel => 'info');
+$s->allows($trouble, qr{AH00052});
+$b = $s->browser;
+$b->act(u => { set => { n => 7 } });
+my %old = map { $_ => 1 } $s->workers;
+$s->break_store;
+kill 'KILL', keys %old;
+ok $s->wait_until(sub {
+    my @new = $s->workers;
+    my $told = () = $s->log =~ /DJS103/g;
+    return @new && !(grep { $old{$_} } @new) && $told >= @new;
+}), 'J14: all children are new, and none of them could open the store';
+is $b->get('/cgi/act')->status, 503, 'J14: they are in trouble';
+my @children = $s->workers;
+$s->mend_store;
+my $row = 0;
+ok $s->wait_until(sub {
+    $row = $b->other($b->session_key)->get('/cgi/act')->status == 200
+        ? $row + 1 : 0;
+    return $row == 20;
+}), 'J14: the store is there again, and to them, too';
+is $b->data->{n}, 7, 'J14: with what is in it';
+my %now = map { $_ => 1 } $s->workers;
+is scalar(grep { !$now{$_} } @children), 0, 'J14: no child was replaced';
+like $s->log, qr/DJS110/, 'J14: they say that they have opened it';
+$s->stop;
 done_testing;

@@ -16,7 +16,13 @@ MaxSpareServers 8
 MaxRequestWorkers 8
 END
 my $children = $s->mpm eq 'prefork' ? 8 : 2;
-sub settled { return $s->wait_until(sub { $s->workers >= $children }) }
+
+# All children are there, and have had the time to open the store: one that is
+# born into an outage tries again once a second only (t/51).
+sub settled {
+    $s->wait_until(sub { $s->workers >= $children });
+    return sleep 0.7;
+}
 $s->file('htdocs/count', '');
 my $b = $s->browser;
 $b->get('/count');

@@ -334,6 +334,7 @@ static apr_status_t djsession_revoke(request_rec *r, const char *user)
         return DJSESSION_EINVALID; /* everybody: djsessionctl revoke --all */
     }
     ask.call.until = djs_clock_steady() + host->settings.store_timeout;
+    (void)djs_server_ready(host->back);
     rv = djs_revoke(djs_bytes(user), &ask);
     djs_request_note_health(r, host->back, rv);
     /* What a store's library says in its own words is trouble. */

@@ -228,10 +228,11 @@ static void look_up(request_rec *r, djs_request_t *ctx)
 {
     djs_terms_t terms = terms_of(ctx, ctx->policy);
     apr_time_t start = djs_clock_steady();
-    apr_status_t rv =
-        djs_commit_load(&ctx->session, &ctx->candidates, &ctx->host->place,
-                        &terms, call_now(ctx, start));
+    apr_status_t rv;
 
+    (void)djs_server_ready(ctx->host->back); /* if not, the store says so */
+    rv = djs_commit_load(&ctx->session, &ctx->candidates, &ctx->host->place,
+                         &terms, call_now(ctx, start));
     ctx->spent += djs_clock_steady() - start;
     djs_request_note_health(r, ctx->host->back, rv);
     if (ctx->session.state == DJS_STATE_UNREADABLE) {
@@ -411,9 +412,11 @@ apr_status_t djs_request_save(djs_saved_t *out, djs_request_t *ctx,
 {
     djs_terms_t terms = terms_of(ctx, policy);
     apr_time_t start = djs_clock_steady();
-    apr_status_t rv = djs_commit_save(out, &ctx->session, &terms,
-                                      &ctx->host->place, call_now(ctx, start));
+    apr_status_t rv;
 
+    (void)djs_server_ready(ctx->host->back);
+    rv = djs_commit_save(out, &ctx->session, &terms, &ctx->host->place,
+                         call_now(ctx, start));
     ctx->spent += djs_clock_steady() - start;
     djs_request_note_health(ctx->top, ctx->host->back, rv);
     return rv;

@@ -5,7 +5,6 @@
  * prepares stores; child_init opens them. Hosts with the same store share one
  * object, hosts with the same secrets one ring. */
 #include <unistd.h>
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <httpd.h>
@@ -13,6 +12,7 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <unixd.h>
+#include "base/clock.h"
 #include "httpd/check.h"
 #include "httpd/report.h"
 #include "httpd/server.h"
@@ -26,6 +26,8 @@ APLOG_USE_MODULE(djsession);
     (APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE |                 \
      APR_FPROT_GREAD | APR_FPROT_GEXECUTE | APR_FPROT_WREAD |                  \
      APR_FPROT_WEXECUTE)
+
+#define TRY_EVERY apr_time_from_sec(1) /* to open a store that does not */
 
 /* A key ring and the secrets it was made of. */
 typedef struct {
@@ -333,6 +335,41 @@ int djs_server_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     return djs_sweep_register(pconf, main_server);
 }
 
+/* What a try that failed has left is gone: the next one begins anew. */
+static apr_status_t try_to_open(djs_back_t *back)
+{
+    apr_status_t rv;
+
+    back->next_try = djs_clock_steady() + TRY_EVERY;
+    rv = djs_store_open(back->store, back->pool);
+    if (rv != APR_SUCCESS) {
+        apr_pool_clear(back->pool);
+    }
+    return rv;
+}
+
+static void open_late(djs_back_t *back)
+{
+    if (djs_store_is_open(back->store) || djs_clock_steady() < back->next_try) {
+        return;
+    }
+    if (try_to_open(back) == APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, back->s,
+                     "DJS110: this child has opened %s after all",
+                     djs_store_name(back->store));
+    }
+}
+
+int djs_server_ready(djs_back_t *back)
+{
+    if (!djs_store_is_open(back->store) && back->trying != NULL &&
+        apr_thread_mutex_trylock(back->trying) == APR_SUCCESS) {
+        open_late(back);
+        apr_thread_mutex_unlock(back->trying);
+    }
+    return djs_store_is_open(back->store);
+}
+
 void djs_server_child_init(apr_pool_t *pchild, server_rec *s)
 {
     int i;
@@ -340,16 +377,22 @@ void djs_server_child_init(apr_pool_t *pchild, server_rec *s)
     (void)s;
     for (i = 0; state.backs != NULL && i < state.backs->nelts; i++) {
         djs_back_t *back = APR_ARRAY_IDX(state.backs, i, djs_back_t *);
-        apr_status_t rv = djs_store_open(back->store, pchild);
+        apr_status_t rv;
         char text[160];
 
+        apr_pool_create(&back->pool, pchild);
+        if (apr_thread_mutex_create(&back->trying, APR_THREAD_MUTEX_DEFAULT,
+                                    pchild) != APR_SUCCESS) {
+            back->trying = NULL; /* then there is one try only */
+        }
+        rv = try_to_open(back);
         if (rv == APR_SUCCESS) {
-            apr_atomic_set32(&back->opened, 1);
             continue;
         }
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, back->s,
                      "DJS103: this child can not open %s: %s; its requests"
-                     " find the store in trouble until it is replaced",
+                     " find the store in trouble until it can: it tries again"
+                     " with them, once a second at most",
                      djs_store_name(back->store),
                      djs_status_text(rv, text, sizeof text));
     }

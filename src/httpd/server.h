@@ -1,10 +1,12 @@
 /* httpd/server.h - what a server or virtual host has: settings, store, keys.
  *
- * Built in post_config, opened once in every child, immutable while requests
- * run. All that outlives a request and is no plain data stands here. */
+ * Built in post_config, opened in every child, otherwise immutable while
+ * requests run. All that outlives a request and is no plain data stands here.
+ */
 #ifndef DJS_HTTPD_SERVER_H
 #define DJS_HTTPD_SERVER_H
 
+#include <apr_thread_mutex.h>
 #include <httpd.h>
 #include <http_config.h>
 #include "base/health.h"
@@ -26,9 +28,13 @@ typedef struct {
     djs_store_t *store;
     const char *name;                /* SPEC and options, for finding it */
     apr_interval_time_t sweep_every; /* the shortest that any host asks for */
-    volatile apr_uint32_t opened;    /* in this process */
     djs_health_t *health; /* DJS_HEALTH_ITEMS, shared by all children */
     server_rec *s;
+
+    /* This process's: see djs_server_ready. */
+    apr_pool_t *pool;           /* what the open store lives in */
+    apr_thread_mutex_t *trying; /* held while the store is opened late */
+    apr_time_t next_try;        /* not before, on the steady clock */
 } djs_back_t;
 
 /* The module's configuration of one server_rec. */
@@ -59,6 +65,11 @@ const djs_policy_t *djs_server_policy(const request_rec *r);
 /* Nonzero when any host has or prepares for sessions: then every host takes our
  * names out of what clients and programs send. */
 int djs_server_in_use(void);
+
+/* Nonzero when the store is open in this process. A store that a child could
+ * not open when it began is tried again here, by one thread once a second at
+ * most; nobody waits for it. */
+int djs_server_ready(djs_back_t *back);
 
 /* All stores, of djs_back_t *. */
 const apr_array_header_t *djs_server_backs(void);

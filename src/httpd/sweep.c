@@ -3,7 +3,6 @@
  * The watchdog is a singleton: one child of one httpd runs it. Each call works
  * in slices for a second at most; what is left waits for the next beat, so
  * that a child that shall stop can. */
-#include <apr_atomic.h>
 #include <apr_optional.h>
 #include <httpd.h>
 #include <http_log.h>
@@ -49,8 +48,7 @@ static apr_status_t beat(int what, void *data, apr_pool_t *p)
     apr_status_t rv;
     char text[160];
 
-    if (what != AP_WATCHDOG_STATE_RUNNING ||
-        !apr_atomic_read32(&back->opened)) {
+    if (what != AP_WATCHDOG_STATE_RUNNING || !djs_server_ready(back)) {
         return APR_SUCCESS;
     }
     rv = sweep_until(back, &did, djs_clock_steady() + BEAT_TIME, p);

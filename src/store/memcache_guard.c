@@ -211,6 +211,16 @@ static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *data)
     return NULL;
 }
 
+static void close_files(djs_guard_t *guard)
+{
+    if (guard->fds) {
+        closedir(guard->fds);
+    }
+    if (guard->spare >= 0) {
+        close(guard->spare);
+    }
+}
+
 static apr_status_t guard_stop(void *data)
 {
     djs_guard_t *guard = data;
@@ -227,12 +237,7 @@ static apr_status_t guard_stop(void *data)
     for (int i = 0; i < guard->owner->server_count; i++) {
         guard->owner->servers[i].mc = NULL;
     }
-    if (guard->fds) {
-        closedir(guard->fds);
-    }
-    if (guard->spare >= 0) {
-        close(guard->spare);
-    }
+    close_files(guard);
     return APR_SUCCESS;
 }
 
@@ -246,6 +251,9 @@ static apr_status_t start_thread(djs_guard_t *guard, apr_pool_t *p)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     rv = apr_thread_create(&guard->thread, NULL, watch, guard, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rv != APR_SUCCESS) {
+        guard->thread = NULL; /* APR leaves something there */
+    }
     return rv;
 }
 
@@ -267,6 +275,7 @@ apr_status_t djs_guard_start(djs_memcache_t *self, apr_pool_t *pchild)
         rv = apr_thread_cond_create(&guard->wake, pchild);
     }
     if (rv != APR_SUCCESS || guard->spare < 0) {
+        close_files(guard);
         return rv != APR_SUCCESS ? rv : APR_EMFILE;
     }
     apr_pool_pre_cleanup_register(pchild, guard, guard_stop);

@@ -1,4 +1,5 @@
 /* store.c - finds the provider of a SPEC, and checks what it is asked. */
+#include <stdatomic.h>
 #include <string.h>
 #include <apr_strings.h>
 #include "base/clock.h"
@@ -12,6 +13,7 @@ struct djs_store {
     void *self;
     const char *name;
     apr_size_t max_value;
+    atomic_int opened; /* in this process */
 };
 
 static const djs_provider_t *const providers[] = {
@@ -131,14 +133,38 @@ const char *djs_store_prepare(djs_store_t *store, djs_owner_t owner,
                : NULL;
 }
 
-apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild)
+static apr_status_t closed(void *store)
 {
-    return store->provider->open(store->self, pchild);
+    atomic_store(&((djs_store_t *)store)->opened, 0);
+    return APR_SUCCESS;
 }
 
-/* What every call must bring: a key of a possible length, and some time. */
-static apr_status_t check(djs_bytes_t key, djs_call_t call)
+apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild)
 {
+    apr_status_t rv;
+
+    atomic_store(&store->opened, 0);
+    rv = store->provider->open(store->self, pchild);
+    if (rv == APR_SUCCESS) {
+        apr_pool_cleanup_register(pchild, store, closed, apr_pool_cleanup_null);
+        atomic_store(&store->opened, 1);
+    }
+    return rv;
+}
+
+int djs_store_is_open(djs_store_t *store)
+{
+    return atomic_load(&store->opened);
+}
+
+/* An open store, and what every call must bring: a key of a possible length,
+ * and some time. Another thread may be opening the store just now: nothing of
+ * its provider is touched before that is done. */
+static apr_status_t check(djs_store_t *store, djs_bytes_t key, djs_call_t call)
+{
+    if (!djs_store_is_open(store)) {
+        return DJS_ETROUBLE;
+    }
     if (key.len == 0 || key.len > DJS_STORE_KEY_MAX) {
         return APR_EINVAL;
     }
@@ -148,7 +174,7 @@ static apr_status_t check(djs_bytes_t key, djs_call_t call)
 apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,
                            djs_bytes_t *val, apr_pool_t *p)
 {
-    apr_status_t rv = check(key, call);
+    apr_status_t rv = check(store, key, call);
 
     *val = djs_bytes_of(NULL, 0);
     return rv == APR_SUCCESS
@@ -159,7 +185,7 @@ apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,
 apr_status_t djs_store_put(djs_store_t *store, djs_bytes_t key, djs_item_t item,
                            djs_put_e how, djs_call_t call, apr_pool_t *scratch)
 {
-    apr_status_t rv = check(key, call);
+    apr_status_t rv = check(store, key, call);
 
     if (rv == APR_SUCCESS && item.expires <= 0) {
         rv = APR_EINVAL;
@@ -201,7 +227,7 @@ apr_status_t djs_store_update(djs_store_t *store, djs_bytes_t key,
                               apr_pool_t *scratch)
 {
     checked_t checked = { fn, baton, store->max_value };
-    apr_status_t rv = check(key, call);
+    apr_status_t rv = check(store, key, call);
 
     return rv == APR_SUCCESS
                ? store->provider->update(store->self, key, checked_fn, &checked,
@@ -238,7 +264,7 @@ apr_status_t djs_store_change(djs_store_t *store, djs_bytes_t key,
                               apr_pool_t *scratch)
 {
     checked_t checked = { fn, baton, store->max_value };
-    apr_status_t rv = check(key, call);
+    apr_status_t rv = check(store, key, call);
 
     return rv == APR_SUCCESS
                ? update_or_put(store, key, &checked, call, scratch)
@@ -248,7 +274,7 @@ apr_status_t djs_store_change(djs_store_t *store, djs_bytes_t key,
 apr_status_t djs_store_remove(djs_store_t *store, djs_bytes_t key,
                               djs_call_t call, apr_pool_t *scratch)
 {
-    apr_status_t rv = check(key, call);
+    apr_status_t rv = check(store, key, call);
 
     return rv == APR_SUCCESS
                ? store->provider->remove(store->self, key, call, scratch)
@@ -258,6 +284,9 @@ apr_status_t djs_store_remove(djs_store_t *store, djs_bytes_t key,
 apr_status_t djs_store_sweep(djs_store_t *store, djs_sweep_t *did,
                              djs_call_t call, apr_pool_t *scratch)
 {
+    if (!djs_store_is_open(store)) {
+        return DJS_ETROUBLE;
+    }
     return store->provider->sweep
                ? store->provider->sweep(store->self, did, call, scratch)
                : APR_SUCCESS;
@@ -266,6 +295,9 @@ apr_status_t djs_store_sweep(djs_store_t *store, djs_sweep_t *did,
 apr_status_t djs_store_each(djs_store_t *store, djs_each_fn fn, void *baton,
                             djs_call_t call, apr_pool_t *scratch)
 {
+    if (!djs_store_is_open(store)) {
+        return DJS_ETROUBLE;
+    }
     return store->provider->each
                ? store->provider->each(store->self, fn, baton, call, scratch)
                : APR_ENOTIMPL;
@@ -277,7 +309,7 @@ apr_status_t djs_store_get_beside(djs_store_t *store, djs_bytes_t key,
                                   djs_bytes_t beside, djs_call_t call,
                                   djs_bytes_t *val, apr_pool_t *p)
 {
-    apr_status_t rv = check(beside, call);
+    apr_status_t rv = check(store, beside, call);
 
     if (rv != APR_SUCCESS || !store->provider->get_beside) {
         return rv != APR_SUCCESS ? rv : djs_store_get(store, key, call, val, p);
@@ -291,7 +323,7 @@ apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,
                                   djs_call_t call, apr_pool_t *scratch)
 {
     checked_t checked = { fn, baton, store->max_value };
-    apr_status_t rv = check(key, call);
+    apr_status_t rv = check(store, key, call);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -349,6 +381,9 @@ apr_status_t djs_store_epoch(apr_uint64_t *epoch, djs_store_t *store,
     apr_status_t rv;
 
     *epoch = 0;
+    if (!djs_store_is_open(store)) {
+        return DJS_ETROUBLE;
+    }
     if (store->provider->epoch) {
         rv = store->provider->epoch(store->self, name, beside, call, epoch,
                                     scratch);
@@ -374,11 +409,14 @@ apr_status_t djs_store_raise(djs_store_t *store, djs_bytes_t name,
 {
     apr_interval_time_t lease = store->provider->lease;
     raise_t raise = { to, 0 };
-    apr_status_t rv = store->provider->raise
-                          ? store->provider->raise(store->self, name, to)
-                          : djs_store_everywhere(store, name, raise_fn, &raise,
-                                                 call, scratch);
+    apr_status_t rv;
 
+    if (!djs_store_is_open(store)) {
+        return DJS_ETROUBLE;
+    }
+    rv = store->provider->raise ? store->provider->raise(store->self, name, to)
+                                : djs_store_everywhere(store, name, raise_fn,
+                                                       &raise, call, scratch);
     if (rv == APR_SUCCESS && lease > 0) {
         if (call.until - djs_clock_steady() < lease) {
             return DJS_ETIMEOUT; /* done, but somebody may not know of it yet */

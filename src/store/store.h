@@ -158,8 +158,13 @@ const char *djs_store_prepare(djs_store_t *store, djs_owner_t owner,
                               apr_pool_t *p);
 
 /* Once per process that will use the store (after every fork). What it opens
- * is closed when `pchild` is destroyed. */
+ * is closed when `pchild` is destroyed. After a failure, and after `pchild` was
+ * cleared, it may be tried again, by one thread at a time; others may use the
+ * store meanwhile, and are told DJS_ETROUBLE, as they are before any try. */
 apr_status_t djs_store_open(djs_store_t *store, apr_pool_t *pchild);
+
+/* Nonzero when it is open in this process. */
+int djs_store_is_open(djs_store_t *store);
 
 /* `*val` lives in `p`. DJS_EABSENT: no record, or it has expired. */
 apr_status_t djs_store_get(djs_store_t *store, djs_bytes_t key, djs_call_t call,

@@ -188,6 +188,34 @@ static void another_users_store_is_not_opened(void **state)
     assert_int_equal(chown(f->path, 0, 0), 0);
 }
 
+/* J14: a store that could not be opened is in trouble, and can be opened later
+ * in the same process. */
+static void what_did_not_open_is_opened_later(void **state)
+{
+    fixture_t *f = *state;
+    const char *away;
+
+    f->path = apr_pstrcat(f->p, f->base, "/later", NULL);
+    assert_null(fixture_make(f, f->path, fixture_kind, "1"));
+    away = apr_pstrcat(f->p, f->path, ".away", NULL);
+    for (const char *const *name = (const char *const[]){ "", "/lock", NULL };
+         *name; name++) {
+        const char *file = apr_pstrcat(f->p, f->path, *name, NULL);
+
+        apr_pool_clear(f->child);
+        assert_int_equal(rename(file, away), 0);
+        assert_int_not_equal(djs_store_open(f->store, f->child), APR_SUCCESS);
+        assert_false(djs_store_is_open(f->store));
+        assert_int_equal(put_named(f, KEY, 400, DJS_PUT_NEW), DJS_ETROUBLE);
+        assert_int_equal(get_named(f, KEY, 400), DJS_ETROUBLE);
+        assert_int_equal(rename(away, file), 0);
+    }
+    apr_pool_clear(f->child);
+    assert_int_equal(djs_store_open(f->store, f->child), APR_SUCCESS);
+    assert_int_equal(put_named(f, KEY, 400, DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(get_named(f, KEY, 400), APR_SUCCESS);
+}
+
 /* INV8: files that can not be seen are not absent, and nothing is removed on
  * their account: an outage is no miss. */
 static void files_out_of_sight_are_not_absent(void **state)
@@ -223,6 +251,7 @@ static int run(const char *name)
         CASE(bad_options_are_refused_with_the_good_ones),
         CASE(sessions_too_large_for_the_type_are_refused_at_start),
         CASE(another_users_store_is_not_opened),
+        CASE(what_did_not_open_is_opened_later),
         CASE(files_out_of_sight_are_not_absent)
     };
 
