@@ -22,6 +22,8 @@ my @rows = (
         'Sometimes', '0%', '101%', '-1%', '%', '10%%', '0', '""'],
     [DjSessionOnStoreError         => qr/Deny.*Anonymous/s, 'Ignore', 'On'],
     [DjSessionEncrypt              => $FLAG, 'AES'],
+    [DjSessionDjangoSHA1           => $FLAG, 'Yes'],
+    [DjSessionDjangoSalt           => qr/blanks/, '"a b"'],
     [DjSessionCookieSecure         => qr/Auto/s, 'Yes'],
     [DjSessionCookieHttpOnly       => $FLAG, 'Yes'],
     [DjSessionCookieSameSite       => qr/Lax.*Strict.*None/s, 'Loose', '""'],
@@ -155,7 +157,10 @@ my %store = (
         'DjSessionStore dbm:@STATE@/store memcache:127.0.0.1:1',
     'options of the second tier before it' =>
         'DjSessionStore memcache:127.0.0.1:1 shards=4 dbm:@STATE@/store',
-    'a Django store, not built'     => 'DjSessionStore django-file:/tmp/x',
+    'a Django store, not built'     => 'DjSessionStore django-db:',
+    'no place for files'            => 'DjSessionStore django-file:',
+    'cookies that lie somewhere'    => 'DjSessionStore django-cookies:/tmp',
+    'an option that files lack'     => 'DjSessionStore django-file:/tmp a=b',
     'no kind at all'                => 'DjSessionStore /tmp/x',
     'an unknown type'    => 'DjSessionStore dbm:@STATE@/store type=ndbm',
     'an unknown option'  => 'DjSessionStore dbm:@STATE@/store colour=red',
@@ -166,7 +171,8 @@ my %store = (
 );
 for my $why (sort keys %store) {
     refused("E26: DjSessionStore with $why",
-        qr/dbm|sdbm|shards|memcache|replicas/, store => $store{$why});
+        qr/dbm|sdbm|shards|memcache|replicas|SESSION_FILE_PATH|takes nothing/,
+        store => $store{$why});
 }
 
 # The same values, legal, start.
@@ -217,4 +223,17 @@ started("E26: DjSessionCookieSameSite $_",
 started('E26: letters of choices in any case',
     conf => "DjSession on\nDjSessionCookieSameSite lax\nDjSessionEnv DATA\n");
 
+# Django's own sessions: what can not be had there, and what must be said.
+my $django = "DjSessionStore django-cookies:\n";
+my $signed = 'DjSessionDjangoSecretFile @STATE@/secret.key';
+refused('E26: a Django store without the key that it is signed with',
+    qr/SECRET_KEY.*0600/, store => $django);
+for my $what ('DjSessionAbsoluteTimeout 1h', 'DjSessionRotate 1h',
+    'DjSessionMaxPerUser 3') {
+    my ($name) = split ' ', $what;
+    refused("E26: $name with a Django store", qr/$name: .*must be Off/,
+        store => $django, conf => "$signed\n$what\n");
+}
+started('E26: a Django store with its key', store => $django,
+    conf => "$signed\n");
 done_testing;

@@ -6,8 +6,6 @@ use lib 't/lib';
 use DjSession::Test;
 
 my %unbuilt = (
-    DjSessionDjangoSecretFile => '/x',
-    DjSessionDjangoSalt       => 'salt',
     DjSessionDjangoUserQuery  => 'query',
 );
 for my $name (sort keys %unbuilt) {
@@ -21,6 +19,9 @@ my %server_only = (
     DjSessionSecretFile     => '@STATE@/secret.key',
     DjSessionForwardKey     => '@STATE@/forward.key',
     DjSessionEncrypt        => 'Off',
+    DjSessionDjangoSecretFile => '@STATE@/secret.key',
+    DjSessionDjangoSalt     => 'x',
+    DjSessionDjangoSHA1     => 'On',
     DjSessionNamespace      => 'x',
     DjSessionProxyTLSHeader => 'X-Tls on',
     DjSessionMaxSize        => '1k',

@@ -16,6 +16,8 @@ static const struct {
     { DJS_ETYPE, "a value of the wrong type" },
     { DJS_ERANDOM, "the random generator failed" },
     { DJS_EMOVED, "the session has another key by now" },
+    { DJS_ESITE, "the Django site alone can do that: its logins, and sessions "
+                 "with values that are not JSON" },
 };
 
 const char *djs_status_text(apr_status_t rv, char *buf, apr_size_t size)

@@ -21,9 +21,10 @@
 #define DJS_ETYPE       (DJS_STATUS_BASE + 9) /* well formed, of wrong type */
 #define DJS_ERANDOM     (DJS_STATUS_BASE + 10) /* the generator failed */
 #define DJS_EMOVED      (DJS_STATUS_BASE + 11) /* it has another key */
+#define DJS_ESITE       (DJS_STATUS_BASE + 12) /* the Django site alone may */
 
 /* The last of them: those from DJS_EABSENT to here have names. */
-#define DJS_STATUS_LAST DJS_EMOVED
+#define DJS_STATUS_LAST DJS_ESITE
 
 /* A sentence for `rv`, ours or APR's; lives in `buf`, of `size` bytes, or for
  * ever. Never names a key or a value. */

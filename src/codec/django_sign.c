@@ -415,3 +415,14 @@ djs_django_e djs_django_resign(djs_bytes_t *out, djs_bytes_t text,
     }
     return verdict;
 }
+
+apr_time_t djs_django_signed_at(djs_bytes_t text)
+{
+    djs_bytes_t value, sig, payload, stamp;
+    apr_time_t when;
+
+    return split(&value, &sig, text) && split(&payload, &stamp, value) &&
+                   read_stamp(&when, stamp)
+               ? when
+               : 0;
+}

@@ -47,6 +47,10 @@ djs_django_e djs_django_resign(djs_bytes_t *out, djs_bytes_t text,
                                const djs_django_signer_t *signer,
                                apr_pool_t *p);
 
+/* When a text was signed, as it says; 0 when it says nothing. Only of a text
+ * that djs_django_loads() has found good is it true. */
+apr_time_t djs_django_signed_at(djs_bytes_t text);
+
 /* HMAC under the hash of salt and secret, Django's salted_hmac, in lower-case
  * hex of 64 digits (SHA-256) or 40 (SHA-1) in `p`. NULL when OpenSSL fails. */
 const char *djs_django_salted_hmac(djs_bytes_t salt, djs_bytes_t secret,

@@ -15,6 +15,7 @@
 #include "httpd/check.h"
 #include "session/preset.h"
 #include "session/rows.h"
+#include "store/site.h"
 
 #define SECTIONS           "djsession-sections"
 #define IN_CLEAR           " is on another host: it needs DjSessionEncrypt On"
@@ -81,6 +82,23 @@ static const apr_array_header_t *sections(apr_pool_t *pconf)
     return list != NULL ? list : apr_array_make(pconf, 1, sizeof(section_t));
 }
 
+/* Django renews by itself what it wants renewed, and must see its cookie: other
+ * defaults, which no preset of a section replaces. */
+static void complete_theirs(djs_policy_t *policy)
+{
+    static const djs_renew_t off = { DJS_RENEW_OFF, 0, 0 };
+    apr_uint64_t renew = djs_row_bit(djs_row_find("DjSessionRenew"));
+    apr_uint64_t hide = djs_row_bit(djs_row_find("DjSessionHideCookie"));
+
+    if (policy->defaulted & renew) {
+        policy->renew = &off;
+    }
+    if (policy->defaulted & hide) {
+        policy->hide_cookie = DJS_OFF;
+    }
+    policy->defaulted &= ~(renew | hide);
+}
+
 /* Fills in every default; afterwards nothing is unset that has one. */
 static void complete(apr_pool_t *pconf, server_rec *main_server)
 {
@@ -96,6 +114,9 @@ static void complete(apr_pool_t *pconf, server_rec *main_server)
                 s->server_hostname != NULL ? s->server_hostname : "localhost";
         }
         djs_preset_complete(host_policy(s), presets);
+        if (strncmp(host->settings.store->items[0], "django-", 7) == 0) {
+            complete_theirs(host_policy(s));
+        }
         host->used = djs_policy_serves(host_policy(s));
     }
 }
@@ -184,6 +205,7 @@ const char *djs_check_place_name(const djs_check_place_t *place, apr_pool_t *p)
 typedef struct {
     const char *wrong;
     apr_pool_t *p;
+    const djs_host_t *host; /* whose places are judged; NULL: all */
 } verdict_t;
 
 static int check_policy(const djs_check_place_t *place, void *data)
@@ -210,7 +232,7 @@ static int check_policy(const djs_check_place_t *place, void *data)
 static const char *check_policies(server_rec *main_server, apr_pool_t *pconf,
                                   apr_pool_t *p)
 {
-    verdict_t verdict = { NULL, p };
+    verdict_t verdict = { NULL, p, NULL };
 
     (void)djs_check_each_place(check_policy, &verdict, main_server, pconf);
     return verdict.wrong;
@@ -347,9 +369,75 @@ static int fills_variables(const apr_array_header_t *list, const server_rec *s,
     return 0;
 }
 
-static const char *check_host(server_rec *s, server_rec *main_server,
-                              const apr_array_header_t *list, apr_pool_t *p)
+/* What can not be had where Django keeps the sessions. */
+static int check_theirs(const djs_check_place_t *place, void *data)
 {
+    const djs_policy_t *policy = &place->policy;
+    verdict_t *verdict = data;
+    const char *what = NULL;
+
+    if (!djs_policy_serves(policy) ||
+        djs_server_host(place->s) != verdict->host) {
+        return 0;
+    }
+    if (policy->absolute > 0) {
+        what = "DjSessionAbsoluteTimeout: a Django session does not tell when"
+               " it was born";
+    }
+    else if (policy->rotate > 0) {
+        what = "DjSessionRotate: a Django session does not tell how old its key"
+               " is, and Django follows no old key";
+    }
+    else if (policy->modsession == DJS_ON) {
+        what = "DjSessionModSession: Django keeps the sessions here";
+    }
+    if (what != NULL) {
+        verdict->wrong = apr_pstrcat(
+            verdict->p, what, "; with a django- store it must be Off (",
+            djs_check_place_name(place, verdict->p), ")", NULL);
+    }
+    return what != NULL;
+}
+
+static const char *check_site(djs_host_t *host, unsigned forms,
+                              server_rec *main_server, apr_pool_t *pconf,
+                              apr_pool_t *p)
+{
+    const djs_list_t *files = host->settings.django_secrets;
+    verdict_t verdict = { NULL, p, host };
+    djs_bytes_t line;
+    const char *wrong;
+    int i;
+
+    if (files == NULL && forms != DJS_FORM_PICKLE) {
+        return "DjSessionDjangoSecretFile: what the site stores is signed: "
+               "write"
+               " its SECRET_KEY into a file of mode 0600 and name that, and"
+               " behind it one for each of SECRET_KEY_FALLBACKS";
+    }
+    for (i = 0; files != NULL && i < files->count; i++) {
+        wrong = check_not_served("DjSessionDjangoSecretFile", files->items[i],
+                                 main_server, p);
+        if (wrong != NULL) {
+            return wrong;
+        }
+        wrong = djs_secret_read_line(&line, files->items[i], p);
+        if (wrong != NULL) {
+            return apr_pstrcat(p, "DjSessionDjangoSecretFile: ", wrong, NULL);
+        }
+    }
+    if (host->settings.max_per_user > 0) {
+        return "DjSessionMaxPerUser: Django keeps no list of a user's sessions;"
+               " with a django- store it must be Off";
+    }
+    (void)djs_check_each_place(check_theirs, &verdict, main_server, pconf);
+    return verdict.wrong;
+}
+
+static const char *check_host(server_rec *s, server_rec *main_server,
+                              apr_pool_t *pconf, apr_pool_t *p)
+{
+    const apr_array_header_t *list = sections(pconf);
     const djs_settings_t *settings = &djs_server_host(s)->settings;
     const char *const *options;
     const char *spec = djs_check_store_options(settings, &options);
@@ -372,6 +460,10 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     }
     if (wrong == NULL) {
         wrong = check_secrets(settings, main_server, p);
+    }
+    if (wrong == NULL && djs_site_forms(store) != 0) {
+        wrong = check_site(djs_server_host(s), djs_site_forms(store),
+                           main_server, pconf, p);
     }
     if (wrong == NULL && settings->proxy_tls != NULL &&
         settings->trusted == NULL) {
@@ -401,7 +493,7 @@ const char *djs_check_hosts(int *used, server_rec *main_server,
     for (s = main_server; s != NULL && wrong == NULL; s = s->next) {
         if (djs_server_host(s)->used) {
             *used = 1;
-            wrong = check_host(s, main_server, list, ptemp);
+            wrong = check_host(s, main_server, pconf, ptemp);
         }
     }
     return wrong;

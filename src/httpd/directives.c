@@ -16,11 +16,16 @@ static const char *absolute(cmd_parms *cmd, const djs_row_t *row,
                             const char *arg)
 {
     if (row->field == offsetof(djs_settings_t, secret_files) ||
+        row->field == offsetof(djs_settings_t, django_secrets) ||
         row->field == offsetof(djs_settings_t, forward_key)) {
         return ap_server_root_relative(cmd->pool, arg);
     }
     if (strcmp(arg, "dbm:") == 0) {
         return row->preset; /* the default place, with other options */
+    }
+    if (strncmp(arg, "django-file:", 12) == 0 && arg[12] != '\0') {
+        return apr_pstrcat(cmd->pool, "django-file:",
+                           ap_server_root_relative(cmd->pool, arg + 12), NULL);
     }
     if (strncmp(arg, "dbm:", 4) == 0) {
         return apr_pstrcat(cmd->pool,

@@ -86,6 +86,21 @@ static int drop_from(apr_table_t *table, const char *name, apr_pool_t *p)
     return c.ours;
 }
 
+/* Stops the walk at the first one. */
+static int is_other(void *name, const char *key, const char *value)
+{
+    (void)key;
+    return !djs_cookie_sets(djs_bytes(value), djs_bytes(name));
+}
+
+int djs_headers_sets_cookie(const request_rec *r, const char *name)
+{
+    return !apr_table_do(is_other, (void *)name, r->headers_out, "Set-Cookie",
+                         NULL) ||
+           !apr_table_do(is_other, (void *)name, r->err_headers_out,
+                         "Set-Cookie", NULL);
+}
+
 int djs_headers_drop_cookie(request_rec *r, const char *name)
 {
     return drop_from(r->headers_out, name, r->pool) +
@@ -108,8 +123,9 @@ void djs_headers_cookie(request_rec *r, const djs_request_t *ctx,
     cookie.samesite = (djs_samesite_e)policy->samesite;
     value = saved->did == DJS_DID_END
                 ? djs_cookie_delete(&cookie, r->pool)
-                : djs_cookie_set(&cookie, saved->key, saved->max_age,
-                                 apr_time_now(), r->pool);
+                : djs_cookie_set(
+                      &cookie, saved->value != NULL ? saved->value : saved->key,
+                      saved->max_age, apr_time_now(), r->pool);
     (void)djs_headers_drop_cookie(r, policy->cookie_name);
     apr_table_addn(r->err_headers_out, "Set-Cookie", value);
     /* Whatever administrators make mod_cache store: never this. */

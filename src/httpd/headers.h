@@ -9,6 +9,9 @@
  * values, joined by ", " in their order; NULL when there was none. */
 const char *djs_headers_take_update(request_rec *from, apr_pool_t *p);
 
+/* Nonzero when the response sets our cookie by itself. */
+int djs_headers_sets_cookie(const request_rec *r, const char *name);
+
 /* Removes every Set-Cookie of our name from the response; nonzero when there
  * was one. */
 int djs_headers_drop_cookie(request_rec *r, const char *name);

@@ -167,7 +167,7 @@ static int save_failed(request_rec *r, djs_request_t *ctx, apr_status_t rv)
         ctx->session.record.tag[0] != '\0' ? ctx->session.record.tag : "(new)",
         rv == DJS_ETOOBIG ? "its data would be more than DjSessionMaxSize"
                           : djs_status_text(rv, text, sizeof text));
-    if (rv == DJS_ETYPE || rv == DJS_EINVALID) {
+    if (rv == DJS_ETYPE || rv == DJS_EINVALID || rv == DJS_ESITE) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return refuse_unavailable(ctx, DJS_RETRY_SECONDS);
@@ -315,6 +315,14 @@ static int save(request_rec *r, djs_request_t *ctx, const djs_policy_t *policy)
 
 /* -------------------------------------------------------------- filter */
 
+/* Django has set the cookie of its own session: that one is to go out. Who only
+ * uses a session then has nothing to renew, for Django has just saved it. */
+static int site_answers(const request_rec *r, const djs_request_t *ctx)
+{
+    return ctx != NULL && ctx->host->place.site != NULL &&
+           djs_headers_sets_cookie(r, ctx->policy->cookie_name);
+}
+
 /* Takes out what programs set under our name, or under the name of the cookie
  * that the session came with. */
 static void drop_theirs(request_rec *r, const djs_request_t *ctx,
@@ -322,6 +330,9 @@ static void drop_theirs(request_rec *r, const djs_request_t *ctx,
 {
     int dropped = 0;
 
+    if (djs_server_host(r->server)->place.site != NULL) {
+        return;
+    }
     if (policy->enabled == DJS_ON ||
         (policy->modsession == DJS_ON && ctx != NULL && ctx->bridge != NULL)) {
         dropped = djs_headers_drop_cookie(r, policy->cookie_name);
@@ -351,6 +362,7 @@ static int before_first_byte(request_rec *r)
     const djs_policy_t *policy = djs_server_policy(r);
     int status = take_update(r, r);
     djs_request_t *ctx = djs_request_find(r);
+    int gives_way = site_answers(r, ctx);
 
     if (ctx != NULL && ctx->failure != OK) {
         status = ctx->failure;
@@ -369,6 +381,7 @@ static int before_first_byte(request_rec *r)
         status = djs_bridge_collect(r, ctx);
     }
     if (ctx != NULL && status == OK && !ctx->committed &&
+        !(gives_way && nothing_asked(&ctx->session)) &&
         (r->status < 500 || ctx->told)) {
         status = save(r, ctx, djs_policy_serves(policy) ? policy : ctx->policy);
         if (status == OK) {
@@ -377,7 +390,7 @@ static int before_first_byte(request_rec *r)
     }
     if (ctx != NULL) {
         ctx->committed = 1;
-        if (ctx->cookie.did != DJS_DID_NOTHING) {
+        if (ctx->cookie.did != DJS_DID_NOTHING && !gives_way) {
             djs_headers_cookie(r, ctx, ctx->cookie_policy, &ctx->cookie);
         }
     }

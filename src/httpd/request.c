@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "httpd/api.h"
 #include "httpd/request.h"
+#include "session/theirs.h"
 
 APLOG_USE_MODULE(djsession);
 
@@ -16,7 +17,7 @@ static int is_answer(apr_status_t rv)
 {
     return rv == APR_SUCCESS || rv == DJS_EABSENT || rv == DJS_EUNREADABLE ||
            rv == DJS_ETOOBIG || rv == DJS_ETYPE || rv == DJS_EINVALID ||
-           rv == DJS_ERANDOM;
+           rv == DJS_ERANDOM || rv == DJS_ESITE;
 }
 
 /* What may fail while no request does. */
@@ -169,6 +170,7 @@ static djs_terms_t terms_of(const djs_request_t *ctx,
     terms.replay_flush = policy->replay == DJS_REPLAY_FLUSH;
     terms.max_per_user = (int)ctx->host->settings.max_per_user;
     terms.user_key = djs_bytes(policy->user_key);
+    terms.cookie = djs_bytes(ctx->policy->cookie_name);
     terms.create_always = policy->create == DJS_CREATE_ALWAYS &&
                           !djs_request_refused(ctx, policy);
     terms.tls = ctx->tls;
@@ -224,6 +226,23 @@ static void log_replay(request_rec *r, const djs_replay_t *replay)
                   replay->ended);
 }
 
+/* Anybody may send a cookie; what lies in the site's store should be signed. */
+static void log_forged(request_rec *r, const djs_request_t *ctx)
+{
+    if (djs_site_forms(ctx->host->place.store) & DJS_FORM_COOKIE) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "DJS220: a session cookie is not signed by the site");
+        return;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "DJS219: a session in %s is not signed with any key of"
+                  " DjSessionDjangoSecretFile; the visitor counts as logged out"
+                  ", as he does for Django. If this is said of every session,"
+                  " compare the files with SECRET_KEY and"
+                  " SECRET_KEY_FALLBACKS",
+                  djs_store_name(ctx->host->place.store));
+}
+
 static void look_up(request_rec *r, djs_request_t *ctx)
 {
     djs_terms_t terms = terms_of(ctx, ctx->policy);
@@ -237,6 +256,9 @@ static void look_up(request_rec *r, djs_request_t *ctx)
     djs_request_note_health(r, ctx->host->back, rv);
     if (ctx->session.state == DJS_STATE_UNREADABLE) {
         log_unreadable(r, ctx);
+    }
+    if (ctx->session.forged) {
+        log_forged(r, ctx);
     }
     if (ctx->session.replay.seen) {
         log_replay(r, &ctx->session.replay);
@@ -285,8 +307,17 @@ static const djs_policy_t *governing(const request_rec *r)
 
 static void read_cookies(request_rec *r, djs_request_t *ctx, djs_bytes_t header)
 {
-    djs_cookie_candidates(&ctx->candidates, header,
-                          djs_bytes(ctx->policy->cookie_name));
+    djs_bytes_t name = djs_bytes(ctx->policy->cookie_name);
+
+    if (ctx->host->place.site != NULL) {
+        djs_cookie_last(
+            &ctx->candidates, header, name,
+            !(djs_site_forms(ctx->host->place.store) & DJS_FORM_COOKIE),
+            ctx->top->pool);
+    }
+    else {
+        djs_cookie_candidates(&ctx->candidates, header, name);
+    }
     if (header.len > DJS_COOKIE_CONSIDERED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "DJS214: of a Cookie header of %" APR_SIZE_T_FMT
@@ -404,6 +435,9 @@ int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy)
 {
     djs_terms_t terms = terms_of(ctx, policy);
 
+    if (ctx->host->place.site != NULL) {
+        return djs_theirs_due(&ctx->session, &terms, apr_time_now());
+    }
     return djs_commit_due(&ctx->session, &terms, apr_time_now());
 }
 

@@ -19,6 +19,7 @@
 #include "httpd/shared.h"
 #include "httpd/sweep.h"
 #include "session/rows.h"
+#include "session/theirs.h"
 
 APLOG_USE_MODULE(djsession);
 
@@ -247,6 +248,31 @@ static const char *build_forward_key(djs_host_t *host, apr_pool_t *p)
     return djs_secret_read(key, file->items[0], p);
 }
 
+/* What a Django site signs with. The lines are wiped with the pool. */
+static const char *build_site(djs_host_t *host, apr_pool_t *p)
+{
+    const djs_list_t *files = host->settings.django_secrets;
+    struct djs_site *site;
+    djs_bytes_t *secrets;
+    const char *wrong = NULL;
+    int i;
+
+    if (djs_site_forms(host->back->store) == 0) {
+        return NULL;
+    }
+    site = apr_pcalloc(p, sizeof *site);
+    site->count = files == NULL ? 0 : files->count;
+    secrets = apr_pcalloc(p, ((apr_size_t)site->count + 1) * sizeof *secrets);
+    for (i = 0; i < site->count && wrong == NULL; i++) {
+        wrong = djs_secret_read_line(&secrets[i], files->items[i], p);
+    }
+    site->secrets = secrets;
+    site->salt = host->settings.django_salt;
+    site->legacy = host->settings.django_sha1 == DJS_ON;
+    host->place.site = site;
+    return wrong;
+}
+
 static void build_proxies(djs_host_t *host, apr_pool_t *p)
 {
     const djs_list_t *trusted = host->settings.trusted;
@@ -289,6 +315,10 @@ static const char *build_host(djs_host_t *host, server_rec *s, apr_pool_t *p)
     wrong = build_back(host, s, p);
     if (wrong != NULL) {
         return apr_pstrcat(p, "DjSessionStore: ", wrong, NULL);
+    }
+    wrong = build_site(host, p);
+    if (wrong != NULL) {
+        return apr_pstrcat(p, "DjSessionDjangoSecretFile: ", wrong, NULL);
     }
     build_proxies(host, p);
     host->place.store = host->back->store;

@@ -8,6 +8,7 @@
 #include "session/revoke.h"
 #include "session/save.h"
 #include "session/stamp.h"
+#include "session/theirs.h"
 
 /* Faults of test builds: t/5d shows that they are found. */
 #ifdef DJS_FAULT_LOSE_UPDATE
@@ -472,6 +473,9 @@ apr_status_t djs_commit_save(djs_saved_t *out, djs_session_t *s,
     apr_time_t before = s->record.saved;
     apr_status_t rv;
 
+    if (place->site != NULL) {
+        return djs_theirs_save(out, s, terms, place, call);
+    }
     memset(out, 0, sizeof *out);
     out->did = DJS_DID_NOTHING;
     memcpy(out->tag, s->record.tag, sizeof out->tag);

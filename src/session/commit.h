@@ -22,6 +22,7 @@ typedef struct {
     djs_bytes_t ns;
     apr_size_t max_size; /* of session data */
     djs_random_fn random;
+    const struct djs_site *site; /* NULL: the sessions are ours, not a site's */
     char epoch[DJS_STORE_KEY_LEN + 1]; /* name of the namespace's epoch, from
                                           djs_commit_prepare */
 } djs_place_t;
@@ -42,6 +43,7 @@ typedef struct {
     int create_always;            /* DjSessionCreate Always */
     int tls;                      /* this request came over TLS */
     djs_bytes_t user_key;         /* DjSessionUserKey, normal JSON */
+    djs_bytes_t cookie;           /* DjSessionCookieName */
     int max_per_user;             /* DjSessionMaxPerUser; 0: Off */
 } djs_terms_t;
 
@@ -60,6 +62,7 @@ typedef enum {
 typedef struct {
     djs_did_e did;
     char key[DJS_KEY_LEN + 1]; /* value of the cookie, unless deleted */
+    const char *value;         /* the value, where it is more than a key */
     apr_int64_t max_age;       /* seconds; below 0: ends with the browser */
     char tag[DJS_TAG_LEN + 1]; /* for the log; "" when there is none */
     int evicted;        /* sessions of the same user that a login has ended */

@@ -28,6 +28,12 @@ typedef struct {
 void djs_cookie_candidates(djs_candidates_t *out, djs_bytes_t header,
                            djs_bytes_t name);
 
+/* The same as Django reads it: the last cookie of the name, and no other. With
+ * `keys` it must be a well-formed key, otherwise any text. A header longer than
+ * DJS_COOKIE_CONSIDERED has none. `out` may live in `p`. */
+void djs_cookie_last(djs_candidates_t *out, djs_bytes_t header,
+                     djs_bytes_t name, int keys, apr_pool_t *p);
+
 /* The header without our cookies, in `p`, every byte of the other cookies as it
  * was; len 0 when nothing remains (then drop the header). The input itself when
  * there was nothing of ours. Reads all of a long header. Behind a `, ` that

@@ -7,6 +7,7 @@
 #include "session/commit.h"
 #include "session/revoke.h"
 #include "session/spot.h"
+#include "session/theirs.h"
 
 #define MOST_HOPS 100 /* rotations within one grace */
 
@@ -159,6 +160,9 @@ apr_status_t djs_commit_load(djs_session_t *s,
     load_t l = { s, place, terms, call, 0, 0, "", { "", "" } };
     apr_status_t rv = APR_SUCCESS;
 
+    if (place->site != NULL) {
+        return djs_theirs_load(s, candidates, place, terms, call);
+    }
     s->state = DJS_STATE_NONE;
     for (int i = 0; i < candidates->count && rv == APR_SUCCESS; i++) {
         rv = load_one(&l, candidates->keys[i].data);

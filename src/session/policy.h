@@ -85,7 +85,10 @@ typedef struct {
     const djs_list_t *store; /* SPEC and options */
     apr_int64_t store_timeout;
     const djs_list_t *secret_files;
-    const djs_list_t *forward_key; /* one file; NULL: none */
+    const djs_list_t *forward_key;    /* one file; NULL: none */
+    const djs_list_t *django_secrets; /* files: SECRET_KEY, then fallbacks */
+    const char *django_salt;          /* NULL: as the engine has it */
+    apr_int64_t django_sha1;
     apr_int64_t encrypt;
     const char *name_space;
     const djs_list_t *proxy_tls; /* header name and value */

@@ -279,7 +279,8 @@ static const char *read_store(const djs_row_t *row, void *field, int argc,
                                 "\"%s\" is no option: dbm:PATH takes"
                                 " type=sdbm|gdbm|db and shards=N,"
                                 " memcache:HOST:PORT takes prefix=P,"
-                                " replicas=1|2, min=N, max=N and ttl=SECONDS",
+                                " replicas=1|2, min=N, max=N and ttl=SECONDS;"
+                                " for django- stores see doc/guide",
                                 argv[i]);
         }
     }

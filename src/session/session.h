@@ -53,6 +53,8 @@ typedef struct {
     int passed_over; /* live records whose keys were sent, but not used */
     int handed;      /* it came under a key that was given up for this one */
     djs_replay_t replay;
+    int forged; /* what the key leads to is not signed by the Django site */
+    djs_bytes_t sent; /* a cookie that is the session itself, as it came */
 
     int accessed;           /* Django: somebody looked at the data */
     int modified;           /* Django: there is something to save */

@@ -538,5 +538,5 @@ static void dbm_about(void *self, djs_about_t *out)
 const djs_provider_t djs_store_dbm_provider = {
     "dbm",      dbm_create, dbm_prepare, dbm_open, dbm_get,   dbm_put,
     dbm_update, dbm_remove, dbm_sweep,   dbm_each, dbm_about, dbm_epoch,
-    dbm_raise,  NULL,       NULL,        NULL,     0
+    dbm_raise,  NULL,       NULL,        NULL,     0,         NULL
 };

@@ -310,4 +310,5 @@ const djs_provider_t djs_store_memcache_provider = { "memcache",
                                                      memcache_get_beside,
                                                      memcache_everywhere,
                                                      memcache_ailing,
-                                                     DJS_MC_LEASE };
+                                                     DJS_MC_LEASE,
+                                                     NULL };

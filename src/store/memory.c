@@ -237,4 +237,5 @@ const djs_provider_t djs_store_memory_provider = { "memory",
                                                    NULL,
                                                    NULL,
                                                    NULL,
-                                                   0 };
+                                                   0,
+                                                   NULL };

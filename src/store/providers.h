@@ -21,6 +21,15 @@ extern const djs_provider_t djs_store_tiers_provider;
  * No configuration reaches it. */
 extern const djs_provider_t djs_store_memory_provider;
 
+/* What a Django site keeps: files, and cookies. */
+extern const djs_provider_t djs_site_file_provider;
+extern const djs_provider_t djs_site_cookies_provider;
+
+/* The methods of a site's store, and what they are called with; NULL when it is
+ * none. */
+const struct djs_site_methods *djs_store_site(const djs_store_t *store,
+                                              void **self);
+
 /* Makes a further store known by its name; as long as the process, or until
  * they are forgotten. 0 when the name is taken or there are too many. Not
  * thread-safe: before any store is created. */

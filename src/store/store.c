@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include "base/clock.h"
 #include "store/providers.h"
+#include "store/site.h"
 #include "store/store.h"
 
 #define MOST_ADDED 16
@@ -16,9 +17,10 @@ struct djs_store {
     atomic_int opened; /* in this process */
 };
 
-static const djs_provider_t *const providers[] = {
-    &djs_store_dbm_provider, &djs_store_memcache_provider
-};
+static const djs_provider_t *const providers[] = { &djs_store_dbm_provider,
+                                                   &djs_store_memcache_provider,
+                                                   &djs_site_file_provider,
+                                                   &djs_site_cookies_provider };
 
 /* Those of other modules. */
 static const djs_provider_t *added[MOST_ADDED];
@@ -133,6 +135,13 @@ const char *djs_store_prepare(djs_store_t *store, djs_owner_t owner,
                : NULL;
 }
 
+const struct djs_site_methods *djs_store_site(const djs_store_t *store,
+                                              void **self)
+{
+    *self = store->self;
+    return store->provider->site;
+}
+
 static apr_status_t closed(void *store)
 {
     atomic_store(&((djs_store_t *)store)->opened, 0);
@@ -167,6 +176,9 @@ static apr_status_t check(djs_store_t *store, djs_bytes_t key, djs_call_t call)
     }
     if (key.len == 0 || key.len > DJS_STORE_KEY_MAX) {
         return APR_EINVAL;
+    }
+    if (store->provider->site) {
+        return APR_ENOTIMPL;
     }
     return call.until > djs_clock_steady() ? APR_SUCCESS : DJS_ETIMEOUT;
 }

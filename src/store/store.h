@@ -136,6 +136,9 @@ typedef struct {
                                apr_pool_t *scratch);
     int (*ailing)(void *self);
     apr_interval_time_t lease; /* how old an epoch may be that it tells */
+    /* NULL: it keeps our records. Otherwise it is a Django site's, and has only
+     * `create`, `prepare`, `open` and `about` of the above. */
+    const struct djs_site_methods *site;
 } djs_provider_t;
 
 /* Nonzero when `text` begins with the name of a store that a configuration may

@@ -122,6 +122,18 @@ static apr_array_header_t *others(djs_bytes_t header)
     return rest;
 }
 
+/* As Django reads it: one well-formed key, or any text, or nothing. */
+static void check_last(djs_bytes_t header)
+{
+    djs_candidates_t c;
+
+    djs_cookie_last(&c, header, name(), 1, pool);
+    assert(c.count == 0 || (c.count == 1 && djs_key_valid(c.keys[0])));
+    djs_cookie_last(&c, header, name(), 0, pool);
+    assert(c.count == 0 || (c.count == 1 && c.keys[0].len > 0 &&
+                            c.keys[0].len < header.len && c.sent));
+}
+
 static void check_hide(djs_bytes_t header)
 {
     apr_array_header_t *before = others(header);
@@ -199,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_candidates(header);
     }
     check_hide(header);
+    check_last(header);
     check_sets(header);
     free(bytes);
     apr_pool_clear(pool);

@@ -310,6 +310,57 @@ static void hide_takes_out_ours_and_leaves_the_rest(void **state)
 }
 
 /* Ours behind the 64 KiB that are considered is hidden all the same. */
+/* The key that Django takes; "-" for none, "?" when not even a cookie of that
+ * name came. Most headers are some that real Django was shown. */
+static const char *last_of(const char *header, int keys)
+{
+    djs_candidates_t c;
+
+    djs_cookie_last(&c, djs_bytes(header), djs_bytes("N"), keys, pool);
+    assert_int_equal(c.too_many, 0);
+    return c.count == 1 ? apr_pstrmemdup(pool, c.keys[0].data, c.keys[0].len)
+           : c.sent     ? "-"
+                        : "?";
+}
+
+static void django_takes_the_last_cookie_of_the_name(void **state)
+{
+    static const struct {
+        const char *header, *key;
+    } rows[] = {
+        { "N=" K1, K1 },
+        { "a=b; N=" K1 "; c=d", K1 },
+        { "N=" K2 "; N=" K1, K1 },
+        { "N = " K1, K1 },
+        { "N=\"" K1 "\"", K1 },
+        { "n=" K2 "; N=" K1, K1 },
+        { "N=" K1 ";", K1 },
+        { "xN=" K2, "?" },
+        { "N=", "-" },
+        { "", "?" },
+        { "N", "?" },
+        { "a=1;N=" K1 ";b=2", K1 },
+        { "N=" K1 ", N=" K2, "-" },
+        { "N=" K1 "; N=junk", "-" },
+        { "a=\"; N=" K1 ";\"", K1 },
+        { "N=\"\\141aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1\"", K1 },
+        { "N=\"\\aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1\"", K1 },
+        { "N=\"\\\"", "-" },
+        { "N=\"", "-" },
+        { "N=\v" K1 "\x85\xa0", K1 },
+        { ";;;=;N=" K1, K1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_string_equal(last_of(rows[i].header, 1), rows[i].key);
+    }
+    assert_string_equal(last_of("N=a:b:c; M=1", 0), "a:b:c");
+    assert_string_equal(last_of("N=\"a;b\"", 0), "\"a");
+    assert_string_equal(
+        last_of(apr_psprintf(pool, "N=" K1 ";%*s", 70000, ""), 1), "?");
+}
+
 static void hide_reads_all_of_a_long_header(void **state)
 {
     static char text[DJS_COOKIE_CONSIDERED + 2000];
@@ -374,6 +425,7 @@ int main(void)
         cmocka_unit_test(many_cookies_are_no_hurdle),
         cmocka_unit_test(at_most_64_kib_are_considered),
         cmocka_unit_test(hide_takes_out_ours_and_leaves_the_rest),
+        cmocka_unit_test(django_takes_the_last_cookie_of_the_name),
         cmocka_unit_test(hide_reads_all_of_a_long_header),
         cmocka_unit_test(the_worst_headers_cost_linear_time),
     };
