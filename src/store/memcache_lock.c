@@ -9,7 +9,7 @@
 #include "store/memcache_link.h"
 #include "store/memcache_lock.h"
 
-#define SECONDS 2
+#define SECONDS 4
 #define STANDS  (900 * 1000) /* microseconds */
 #define PAUSE   200          /* the first one, of twice the length at most */
 #define PAUSES  (4 * 1000)   /* the longest */

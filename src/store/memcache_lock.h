@@ -1,7 +1,7 @@
 /* store/memcache_lock.h - who may change a record in memcached.
  *
  * There is no compare-and-swap to be had. So who changes a record adds a lock
- * key first, which memcached forgets after two seconds by itself, and writes
+ * key first, which memcached forgets after four seconds by itself, and writes
  * only while it surely stands. */
 #ifndef DJS_STORE_MEMCACHE_LOCK_H
 #define DJS_STORE_MEMCACHE_LOCK_H
