@@ -143,7 +143,8 @@ APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_set_expiry,
  * time, whatever request this is called in. After APR_SUCCESS no request finds
  * one of them alive. DJSESSION_ETROUBLE, DJSESSION_ETIMEOUT: some may live on,
  * and it is to be done again. DJSESSION_EINVALID: an empty user.
- * DJSESSION_EOFF: this host has no sessions. */
+ * DJSESSION_EOFF: this host has no sessions, or a Django site's, which nobody
+ * but Django can end like that. */
 APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_revoke,
                         (request_rec * r, const char *user));
 

@@ -29,13 +29,16 @@ DjSessionDjangoSecretFile $site/key
   AuthType DjSession
   Require djsession-user *
 </Location>
-<Location /renewed.html>
+<LocationMatch ^/(renewed|own)\\.html\$>
   DjSessionRenew EveryRequest
+</LocationMatch>
+<Location /own.html>
+  Header set Set-Cookie "sessionid=of-django; Path=/"
 </Location>
 END
 $s->canary($SECRET);
 $s->file('htdocs/inside.html', "inside\n");
-$s->file('htdocs/renewed.html', "renewed\n");
+$s->file("htdocs/$_.html", "$_\n") for qw(renewed own);
 
 # Django's own engine, in a process of its own.
 sub django ($verb, @words) {
@@ -80,6 +83,12 @@ parallel(8, sub ($i) {
     return '';
 });
 is $b->data->{n}, 202, 'no change of parallel requests is lost';
+
+# Django sets the cookie itself: its own goes out, and ours gives way.
+my $r = $b->get('/own.html', cookie => "sessionid=$K");
+is join(' ', map { s/;.*//r } $r->cookies), 'sessionid=of-django',
+    "Django's own Set-Cookie passes, alone";
+$b = $b->other($K);
 
 # Rotation as Django does it; ends on either side.
 my $old = $b->session_key;

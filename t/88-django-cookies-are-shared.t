@@ -58,6 +58,15 @@ is $b->act(u => { set => { big => join '', map { ('a' .. 'z', 0 .. 9)[rand 36] }
 $s->expects(qr/DJS209/);
 is $b->session_key, $new, 'and the cookie stays as it was';
 
+# A cookie of the usual size: longer than any key.
+my $long = django('make', json({ _auth_user_id => '8',
+    pad => join '', map { ('a' .. 'z', 0 .. 9)[rand 36] } 1 .. 1500 }));
+my $bob = $s->browser(jar => { sessionid => $long });
+is $bob->get('/inside.html')->status, 200, 'H35: a long one is read';
+is $bob->act(u => { set => { pad => 1 } })->status, 200, 'and changed';
+is django('load', $bob->session_key), '{"_auth_user_id": "8", "pad": 1}',
+    'H35: as Django sees it';
+
 my $eve = $s->browser(jar => { sessionid => $K =~ s/.$/-/r });
 is $eve->get('/inside.html')->status, 401, 'H13: a forged cookie is none';
 

@@ -327,8 +327,8 @@ static apr_status_t djsession_revoke(request_rec *r, const char *user)
     djs_revoke_t ask = { &host->place, { apr_time_now(), 0 }, r->pool };
     apr_status_t rv;
 
-    if (host->back == NULL) {
-        return DJSESSION_EOFF; /* no location of this host has sessions */
+    if (host->back == NULL || host->place.site != NULL) {
+        return DJSESSION_EOFF; /* no sessions here, or Django's */
     }
     if (user[0] == '\0') {
         return DJSESSION_EINVALID; /* everybody: djsessionctl revoke --all */

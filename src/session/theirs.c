@@ -28,6 +28,17 @@ static djs_entry_name_t name_of(const djs_theirs_t *job, const char *key)
     return (djs_entry_name_t){ job->terms->cookie, djs_bytes(key) };
 }
 
+/* A cookie that is a session may be long; its end, the signature, is what tells
+ * one from another. */
+static apr_status_t tag_of(char out[DJS_TAG_LEN + 1], djs_bytes_t value,
+                           const djs_place_t *place)
+{
+    apr_size_t skip = value.len > DJS_NAME_MOST ? value.len - DJS_NAME_MOST : 0;
+
+    return djs_keyring_tag(
+        place->ring, djs_bytes_of(value.data + skip, value.len - skip), out);
+}
+
 /* ----------------------------------------------------------------- load */
 
 static apr_status_t look(djs_session_t *s, djs_bytes_t sent,
@@ -64,7 +75,7 @@ apr_status_t djs_theirs_load(djs_session_t *s,
     apr_status_t rv = look(s, candidates->keys[0], &job);
 
     if (rv == APR_SUCCESS) {
-        rv = djs_keyring_tag(place->ring, candidates->keys[0], s->record.tag);
+        rv = tag_of(s->record.tag, candidates->keys[0], place);
     }
     if (rv == APR_SUCCESS) {
         memcpy(s->key, s->loaded, sizeof s->key);
@@ -130,8 +141,7 @@ static void settle(save_t *v, djs_did_e did)
 
 static apr_status_t tag(save_t *v, const char *value)
 {
-    apr_status_t rv =
-        djs_keyring_tag(v->job.place->ring, djs_bytes(value), v->record.tag);
+    apr_status_t rv = tag_of(v->record.tag, djs_bytes(value), v->job.place);
 
     memcpy(v->out->tag, v->record.tag, sizeof v->out->tag);
     return rv;
@@ -272,34 +282,48 @@ static apr_status_t renew(save_t *v)
     return rv;
 }
 
-/* Django's cycle_key: the same data under a new key, then the old one goes. */
-static apr_status_t cycle(save_t *v)
+/* djs_entry_fn: the data go to a fresh key, then the old entry goes; both while
+ * no other request changes it, so that none is told of a change that only the
+ * old one has. */
+static apr_status_t move_entry(djs_entry_t *next, const djs_entry_t *current,
+                               void *baton, apr_pool_t *scratch)
 {
-    const djs_place_t *place = v->job.place;
-    djs_entry_name_t old = name_of(&v->job, v->s->loaded);
-    djs_entry_t entry, next;
-    apr_status_t rv =
-        djs_site_get(place->store, old, v->job.call, &entry, v->job.p);
+    save_t *v = baton;
+    djs_store_t *store = v->job.place->store;
+    djs_entry_t moved;
+    apr_status_t rv;
 
+    (void)next; /* nothing is to be written there */
+    memset(&moved, 0, sizeof moved);
+    rv = change_entry(&moved, current, v, scratch);
     if (rv == APR_SUCCESS) {
-        rv = change_entry(&next, &entry, v, v->job.p);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = add(v, &next);
+        rv = add(v, &moved);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = djs_site_remove(place->store, old, v->job.call, v->job.p);
+    rv = djs_site_remove(store, name_of(&v->job, v->s->loaded), v->job.call,
+                         scratch);
+    if (rv != APR_SUCCESS) {
+        (void)djs_site_remove(store, name_of(&v->job, v->out->key), v->job.call,
+                              scratch);
+    }
+    return rv;
+}
+
+/* Django's cycle_key: the same data under a new key. */
+static apr_status_t cycle(save_t *v)
+{
+    apr_status_t rv =
+        djs_site_change(v->job.place->store, name_of(&v->job, v->s->loaded),
+                        move_entry, v, v->job.call, v->job.p);
+
     if (rv == APR_SUCCESS) {
         rv = tag(v, v->out->key);
     }
-    if (rv != APR_SUCCESS) {
-        (void)djs_site_remove(place->store, name_of(&v->job, v->out->key),
-                              v->job.call, v->job.p);
-        return rv;
+    if (rv == APR_SUCCESS) {
+        settle(v, DJS_DID_ROTATE);
     }
-    settle(v, DJS_DID_ROTATE);
     return rv;
 }
 

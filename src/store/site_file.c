@@ -288,35 +288,43 @@ static int is_in_place(const held_t *held)
            now.st_dev == held->st.st_dev;
 }
 
+/* Waits for the lock while the file is in place. APR_EAGAIN: it is not any
+ * more, there is another one to wait for. */
+static apr_status_t wait_for(const held_t *held, apr_time_t until)
+{
+    while (flock(held->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EINTR && errno != EWOULDBLOCK) {
+            return trouble();
+        }
+        if (djs_clock_steady() >= until) {
+            return DJS_ETIMEOUT;
+        }
+        if (!is_in_place(held)) {
+            return APR_EAGAIN;
+        }
+        apr_sleep(PAUSE);
+    }
+    return is_in_place(held) ? APR_SUCCESS : APR_EAGAIN;
+}
+
 static apr_status_t hold(held_t *held, const files_t *files, apr_time_t until)
 {
-    for (;;) {
-        apr_status_t rv = open_file(&held->fd, &held->st, files, held->path);
+    apr_status_t rv;
 
+    do {
+        rv = open_file(&held->fd, &held->st, files, held->path);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        while (flock(held->fd, LOCK_EX | LOCK_NB) != 0) {
-            if (errno != EINTR && errno != EWOULDBLOCK) {
-                rv = trouble();
-            }
-            else if (djs_clock_steady() >= until) {
-                rv = DJS_ETIMEOUT;
-            }
-            if (rv != APR_SUCCESS || !is_in_place(held)) {
-                break;
-            }
-            apr_sleep(PAUSE);
+        rv = wait_for(held, until);
+        if (rv == APR_SUCCESS && fstat(held->fd, &held->st) != 0) {
+            rv = trouble();
         }
-        if (rv == APR_SUCCESS && is_in_place(held) &&
-            fstat(held->fd, &held->st) == 0) {
-            return APR_SUCCESS;
-        }
-        close(held->fd);
         if (rv != APR_SUCCESS) {
-            return rv;
+            close(held->fd);
         }
-    }
+    } while (rv == APR_EAGAIN);
+    return rv;
 }
 
 static int swap(const char *a, const char *b)
