@@ -88,6 +88,7 @@ is $b->cookie('sessionid'), undef, 'C09: the cookie is gone';
 $b->visit("$site/members/");
 arrives('login', 'F13: and the page is shut again');
 $b->click('button');
+arrives('members', 'until the next login');
 $b->click('a');
 arrives('home', 'a link of this site logs out, too');
 $b->visit("$site/members/");
