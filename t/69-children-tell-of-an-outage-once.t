@@ -18,7 +18,7 @@ END
 my $children = $s->mpm eq 'prefork' ? 8 : 2;
 
 # All children are there, and have had the time to open the store: one that is
-# born into an outage tries again once a second only (t/51).
+# born into an outage opens it with a later request (t/51).
 sub settled {
     $s->wait_until(sub { $s->workers >= $children });
     return sleep 0.7;

@@ -28,7 +28,7 @@ APLOG_USE_MODULE(djsession);
      APR_FPROT_GREAD | APR_FPROT_GEXECUTE | APR_FPROT_WREAD |                  \
      APR_FPROT_WEXECUTE)
 
-#define TRY_EVERY apr_time_from_sec(1) /* to open a store that does not */
+#define TRY_EVERY (APR_USEC_PER_SEC / 10) /* opens a store that does not */
 
 /* A key ring and the secrets it was made of. */
 typedef struct {
@@ -419,10 +419,11 @@ void djs_server_child_init(apr_pool_t *pchild, server_rec *s)
         if (rv == APR_SUCCESS) {
             continue;
         }
+        back->next_try = 0; /* the first request may find it mended */
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, back->s,
                      "DJS103: this child can not open %s: %s; its requests"
                      " find the store in trouble until it can: it tries again"
-                     " with them, once a second at most",
+                     " with them, ten times a second at most",
                      djs_store_name(back->store),
                      djs_status_text(rv, text, sizeof text));
     }

@@ -67,8 +67,8 @@ const djs_policy_t *djs_server_policy(const request_rec *r);
 int djs_server_in_use(void);
 
 /* Nonzero when the store is open in this process. A store that a child could
- * not open when it began is tried again here, by one thread once a second at
- * most; nobody waits for it. */
+ * not open when it began is tried again here, with the first request and then
+ * by one thread ten times a second at most; nobody waits for it. */
 int djs_server_ready(djs_back_t *back);
 
 /* All stores, of djs_back_t *. */
