@@ -201,6 +201,9 @@ static apr_status_t add(save_t *v, const djs_entry_t *entry)
                               entry, v->job.call, v->job.p);
         }
     }
+    if (rv != APR_SUCCESS) {
+        v->out->key[0] = '\0';
+    }
     return rv == DJS_ETAKEN ? DJS_ERANDOM : rv;
 }
 
@@ -282,32 +285,34 @@ static apr_status_t renew(save_t *v)
     return rv;
 }
 
-/* djs_entry_fn: the data go to a fresh key, then the old entry goes; both while
- * no other request changes it, so that none is told of a change that only the
+/* What was begun under a fresh key ends again: a failed save leaves nothing. */
+static void forget_new(save_t *v)
+{
+    if (v->out->key[0] != '\0') {
+        (void)djs_site_remove(v->job.place->store,
+                              name_of(&v->job, v->out->key), v->job.call,
+                              v->job.p);
+    }
+    v->out->key[0] = '\0';
+}
+
+/* djs_entry_fn: the data go to a fresh key, then the old entry goes, unless it
+ * has changed meanwhile: so that no request is told of a change that only the
  * old one has. */
 static apr_status_t move_entry(djs_entry_t *next, const djs_entry_t *current,
                                void *baton, apr_pool_t *scratch)
 {
     save_t *v = baton;
-    djs_store_t *store = v->job.place->store;
     djs_entry_t moved;
     apr_status_t rv;
 
-    (void)next; /* nothing is to be written there */
+    forget_new(v); /* an earlier try's */
     memset(&moved, 0, sizeof moved);
     rv = change_entry(&moved, current, v, scratch);
     if (rv == APR_SUCCESS) {
         rv = add(v, &moved);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = djs_site_remove(store, name_of(&v->job, v->s->loaded), v->job.call,
-                         scratch);
-    if (rv != APR_SUCCESS) {
-        (void)djs_site_remove(store, name_of(&v->job, v->out->key), v->job.call,
-                              scratch);
-    }
+    next->gone = rv == APR_SUCCESS;
     return rv;
 }
 
@@ -320,6 +325,9 @@ static apr_status_t cycle(save_t *v)
 
     if (rv == APR_SUCCESS) {
         rv = tag(v, v->out->key);
+    }
+    else {
+        forget_new(v);
     }
     if (rv == APR_SUCCESS) {
         settle(v, DJS_DID_ROTATE);
@@ -341,9 +349,7 @@ static apr_status_t end(save_t *v)
         rv = djs_site_remove(v->job.place->store, name_of(&v->job, old),
                              v->job.call, v->job.p);
         if (rv != APR_SUCCESS && reborn) {
-            (void)djs_site_remove(v->job.place->store,
-                                  name_of(&v->job, v->out->key), v->job.call,
-                                  v->job.p);
+            forget_new(v);
         }
     }
     if (rv == APR_SUCCESS && !reborn) {

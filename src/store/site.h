@@ -25,6 +25,7 @@ typedef struct {
     apr_uint32_t flags; /* memcached's, of the pickle */
     apr_time_t expires; /* when the store ends it; 0: it does not tell */
     apr_time_t written; /* when it was last written; 0: it does not tell */
+    int gone;           /* of what shall stand there: nothing */
 } djs_entry_t;
 
 /* What names an entry: Django's session key, and the name of the cookie that it
@@ -35,9 +36,10 @@ typedef struct {
 } djs_entry_name_t;
 
 /* Looks at an entry as it is and fills `*next`, whose forms live in `scratch`,
- * with what shall stand there; no form: it stays as it is. `current` is
- * borrowed. A status other than APR_SUCCESS changes nothing and is handed on.
- * May be called again in the same change. */
+ * with what shall stand there; no form: it stays as it is, or with `gone` it
+ * is removed. `current` is borrowed. A status other than APR_SUCCESS changes
+ * nothing and is handed on. May be called again in the same change. It may
+ * call the store for another key. */
 typedef apr_status_t (*djs_entry_fn)(djs_entry_t *next,
                                      const djs_entry_t *current, void *baton,
                                      apr_pool_t *scratch);

@@ -366,6 +366,9 @@ static apr_status_t change_once(const held_t *held, djs_entry_fn fn,
     if (rv == APR_SUCCESS) {
         rv = fn(&next, &current, baton, scratch);
     }
+    if (rv == APR_SUCCESS && next.gone) {
+        return unlink(held->path) == 0 ? APR_SUCCESS : trouble();
+    }
     if (rv != APR_SUCCESS || next.text.data == NULL) {
         return rv;
     }
