@@ -5,6 +5,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include "httpd/account.h"
 #include "httpd/api.h"
 #include "httpd/bridge.h"
 #include "httpd/directives.h"
@@ -51,6 +52,7 @@ static void register_hooks(apr_pool_t *p)
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(djs_guard_challenge, NULL, NULL, APR_HOOK_MIDDLE);
     djs_require_register(p);
+    djs_account_register(p);
     /* Names of ours that core does not know: their order does not matter. */
     ap_hook_expr_lookup(djs_expr_lookup, NULL, NULL, APR_HOOK_MIDDLE);
     /* After everything that could forge our names (mod_headers is LAST). */

@@ -157,7 +157,10 @@ my %store = (
         'DjSessionStore dbm:@STATE@/store memcache:127.0.0.1:1',
     'options of the second tier before it' =>
         'DjSessionStore memcache:127.0.0.1:1 shards=4 dbm:@STATE@/store',
-    'a Django store, not built'     => 'DjSessionStore django-db:',
+    'a name behind django-db:'      => 'DjSessionStore django-db:/tmp',
+    'an option that rows lack'      => 'DjSessionStore django-db: a=b',
+    'a table that is none'          => 'DjSessionStore django-db: table=a;b',
+    'a time zone that is none'      => 'DjSessionStore django-db: timezone=CET',
     'no place for files'            => 'DjSessionStore django-file:',
     'cookies that lie somewhere'    => 'DjSessionStore django-cookies:/tmp',
     'an option that files lack'     => 'DjSessionStore django-file:/tmp a=b',
@@ -171,7 +174,8 @@ my %store = (
 );
 for my $why (sort keys %store) {
     refused("E26: DjSessionStore with $why",
-        qr/dbm|sdbm|shards|memcache|replicas|SESSION_FILE_PATH|takes nothing/,
+        qr/dbm|sdbm|shards|memcache|replicas|SESSION_FILE_PATH|takes
+            \ nothing|letters,\ digits|utc\ and\ local|django-db:/x,
         store => $store{$why});
 }
 
@@ -236,4 +240,23 @@ for my $what ('DjSessionAbsoluteTimeout 1h', 'DjSessionRotate 1h',
 }
 started('E26: a Django store with its key', store => $django,
     conf => "$signed\n");
+refused('E26: rows of a database without mod_dbd', qr/LoadModule dbd_module/,
+    store => "DjSessionStore django-db:\n", conf => "$signed\n");
+for my $name (qw(DjSessionDjangoUserQuery DjSessionDjangoLoginQuery)) {
+    my $query = "$name \"SELECT a, b FROM c WHERE d = %s\"\n";
+    refused("E26: $name without mod_dbd", qr/$name: .*LoadModule dbd_module/,
+        store => $django, conf => "$signed\n$query");
+    for my $bad ('SELECT 1', 'SELECT %s %s', 'SELECT %x', 'SELECT %%s') {
+        refused("E26: $name with $bad", qr/$name.*one query in quotes/,
+            store => $django, conf => "$signed\n$name \"$bad\"\n");
+    }
+}
+my $sqlite = "DBDriver sqlite3\nDBDParams /tmp/none\n";
+refused('E26: a query of users without a Django store',
+    qr/DjSessionDjangoUserQuery: only a django- store/, modules => ['dbd'],
+    conf => $sqlite . 'DjSessionDjangoUserQuery "SELECT %s, 1"' . "\n");
+started('E26: rows of a database, and its users',
+    store => "DjSessionStore django-db: table=a.b timezone=local\n",
+    modules => ['dbd'], conf => "$sqlite$signed\n"
+        . 'DjSessionDjangoUserQuery "SELECT a, 5 %% 2 FROM c WHERE d = %d"' . "\n");
 done_testing;

@@ -1,17 +1,8 @@
-# No directive works in .htaccess, none outside its place, and what is not
-# built is not accepted.
+# No directive works in .htaccess, and none outside its place.
 # MPMs: event
 use v5.36;
 use lib 't/lib';
 use DjSession::Test;
-
-my %unbuilt = (
-    DjSessionDjangoUserQuery  => 'query',
-);
-for my $name (sort keys %unbuilt) {
-    refused("E26: $name is not accepted yet", qr/Invalid command '$name'/,
-        conf => "$name $unbuilt{$name}\n");
-}
 
 my %server_only = (
     DjSessionStore          => 'dbm:@STATE@/other',
@@ -22,6 +13,8 @@ my %server_only = (
     DjSessionDjangoSecretFile => '@STATE@/secret.key',
     DjSessionDjangoSalt     => 'x',
     DjSessionDjangoSHA1     => 'On',
+    DjSessionDjangoUserQuery  => '"SELECT %s"',
+    DjSessionDjangoLoginQuery => '"SELECT %s"',
     DjSessionNamespace      => 'x',
     DjSessionProxyTLSHeader => 'X-Tls on',
     DjSessionMaxSize        => '1k',

@@ -13,6 +13,7 @@
 #include "codec/secret.h"
 #include "httpd/bridge.h"
 #include "httpd/check.h"
+#include "httpd/dbd.h"
 #include "session/preset.h"
 #include "session/rows.h"
 #include "store/site.h"
@@ -409,10 +410,11 @@ static const char *check_site(djs_host_t *host, unsigned forms,
     const char *wrong;
     int i;
 
-    if (files == NULL && forms != DJS_FORM_PICKLE) {
-        return "DjSessionDjangoSecretFile: what the site stores is signed: "
-               "write"
-               " its SECRET_KEY into a file of mode 0600 and name that, and"
+    if (files == NULL &&
+        (forms != DJS_FORM_PICKLE || host->settings.user_query != NULL)) {
+        return "DjSessionDjangoSecretFile: what the site stores is signed:"
+               " write its SECRET_KEY into a file of mode 0600 and name that, "
+               "and"
                " behind it one for each of SECRET_KEY_FALLBACKS";
     }
     for (i = 0; files != NULL && i < files->count; i++) {
@@ -460,6 +462,17 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     }
     if (wrong == NULL) {
         wrong = check_secrets(settings, main_server, p);
+    }
+    if (wrong == NULL && djs_site_forms(store) == 0 &&
+        settings->user_query != NULL) {
+        wrong = "DjSessionDjangoUserQuery: only a django- store has logins that"
+                " Django has made: remove it, or see DjSessionStore";
+    }
+    if (wrong == NULL && djs_site_lend(store, NULL) && !djs_dbd_find()) {
+        wrong = "DjSessionStore: django-db: keeps sessions in the site's"
+                " database, which it finds through mod_dbd: add LoadModule"
+                " dbd_module and say with DBDriver and DBDParams which"
+                " database that is";
     }
     if (wrong == NULL && djs_site_forms(store) != 0) {
         wrong = check_site(djs_server_host(s), djs_site_forms(store),

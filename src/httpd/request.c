@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <http_ssl.h>
 #include "base/clock.h"
+#include "httpd/account.h"
 #include "httpd/api.h"
 #include "httpd/request.h"
 #include "session/theirs.h"
@@ -263,6 +264,7 @@ static void look_up(request_rec *r, djs_request_t *ctx)
     if (ctx->session.replay.seen) {
         log_replay(r, &ctx->session.replay);
     }
+    djs_account_verify(r, ctx);
 }
 
 int djs_request_depends(const djs_policy_t *policy)

@@ -13,7 +13,9 @@
 #include <http_log.h>
 #include <unixd.h>
 #include "base/clock.h"
+#include "httpd/account.h"
 #include "httpd/check.h"
+#include "httpd/dbd.h"
 #include "httpd/report.h"
 #include "httpd/server.h"
 #include "httpd/shared.h"
@@ -114,7 +116,10 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     state.in_use = djs_check_any_section(pconf);
     state.backs = apr_array_make(pconf, 2, sizeof(djs_back_t *));
     state.rings = apr_array_make(pconf, 2, sizeof(ring_t));
-    wrong = djs_check_hosts(&state.used, main_server, pconf, ptemp);
+    wrong = djs_account_prepare(main_server, pconf);
+    if (wrong == NULL) {
+        wrong = djs_check_hosts(&state.used, main_server, pconf, ptemp);
+    }
     if (wrong != NULL) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, main_server,
                      "DJS001: %s", wrong);
@@ -149,12 +154,21 @@ static const char *build_back(djs_host_t *host, server_rec *s, apr_pool_t *p)
     const char *spec = djs_check_store_options(&host->settings, &options);
     const char *name =
         apr_psprintf(p, "%s %" APR_INT64_T_FMT, spec, host->settings.max_size);
-    const char *wrong;
+    djs_store_t *store;
     djs_back_t *back;
+    const char *wrong = djs_store_create(
+        &store, spec, options,
+        djs_commit_max_value((apr_size_t)host->settings.max_size), p);
     int i;
 
+    if (wrong != NULL) {
+        return wrong;
+    }
     for (i = 1; i < host->settings.store->count; i++) {
         name = apr_pstrcat(p, name, " ", host->settings.store->items[i], NULL);
+    }
+    if (djs_site_lend(store, djs_dbd_lend(s, p))) { /* of this host alone */
+        name = apr_psprintf(p, "%s %pp", name, (void *)s);
     }
     for (i = 0; i < state.backs->nelts; i++) {
         back = APR_ARRAY_IDX(state.backs, i, djs_back_t *);
@@ -170,16 +184,12 @@ static const char *build_back(djs_host_t *host, server_rec *s, apr_pool_t *p)
     back->name = name;
     back->s = s;
     back->sweep_every = host->settings.sweep;
-    wrong = djs_store_create(
-        &back->store, spec, options,
-        djs_commit_max_value((apr_size_t)host->settings.max_size), p);
+    back->store = store;
     if (geteuid() == 0) {
         owner.uid = ap_unixd_config.user_id;
         owner.gid = ap_unixd_config.group_id;
     }
-    if (wrong == NULL) {
-        wrong = djs_store_prepare(back->store, owner, p);
-    }
+    wrong = djs_store_prepare(store, owner, p);
     if (wrong == NULL) {
         APR_ARRAY_PUSH(state.backs, djs_back_t *) = back;
         host->back = back;

@@ -89,6 +89,8 @@ typedef struct {
     const djs_list_t *django_secrets; /* files: SECRET_KEY, then fallbacks */
     const char *django_salt;          /* NULL: as the engine has it */
     apr_int64_t django_sha1;
+    const char *user_query;  /* NULL: a login's hash is not compared */
+    const char *login_query; /* for AuthBasicProvider; NULL: none */
     apr_int64_t encrypt;
     const char *name_space;
     const djs_list_t *proxy_tls; /* header name and value */

@@ -190,6 +190,29 @@ static const char *read_text(const djs_row_t *row, void *field, int argc,
     return NULL;
 }
 
+/* With one parameter, as apr_dbd writes them; "%%" is a percent sign. */
+static const char *read_query(const djs_row_t *row, void *field, int argc,
+                              const char *const *argv, apr_pool_t *p)
+{
+    const char *c;
+    int count = 0;
+
+    (void)argc;
+    for (c = strchr(argv[0], '%'); c != NULL; c = strchr(c + 1, '%')) {
+        count += c[1] == 's' || c[1] == 'd' ? 1 : 2;
+        if (c[1] == '%') {
+            count -= 2;
+            c++;
+        }
+    }
+    if (count != 1 || strlen(argv[0]) > (apr_size_t)row->max) {
+        return "it must be one query in quotes, with one %s (for a text) or %d"
+               " (for a number) where the user's name or id belongs";
+    }
+    *(const char **)field = apr_pstrdup(p, argv[0]);
+    return NULL;
+}
+
 /* A path of this host, or a whole http or https URL: nothing that a browser
  * could take for something else. */
 static const char *read_url(const djs_row_t *row, void *field, int argc,
@@ -507,6 +530,8 @@ static const djs_row_kind_t kind_count = { read_count, djs_write_count, 1, 1,
                                            1 };
 static const djs_row_kind_t kind_size = { read_size, djs_write_size, 1, 1, 1 };
 static const djs_row_kind_t kind_text = { read_text, djs_write_text, 0, 1, 1 };
+static const djs_row_kind_t kind_query = { read_query, djs_write_text, 0, 1,
+                                           1 };
 static const djs_row_kind_t kind_url = { read_url, djs_write_text, 0, 1, 1 };
 static const djs_row_kind_t kind_key = { read_key, djs_write_key, 0, 1, 1 };
 static const djs_row_kind_t kind_store = { read_store, djs_write_list, 0, 1,

@@ -45,11 +45,13 @@ typedef apr_status_t (*djs_entry_fn)(djs_entry_t *next,
                                      apr_pool_t *scratch);
 
 /* Lends a connection of the server's pool, for a store that is a database.
- * `close` gives it back; it may be NULL's. Both may wait. */
+ * `close` gives it back; both may wait. `tell` is for what a database says of a
+ * statement that it refuses. `close` and `tell` may be NULL. */
 typedef struct {
     apr_status_t (*open)(void *baton, const apr_dbd_driver_t **driver,
                          apr_dbd_t **handle, void **lease, apr_pool_t *p);
     void (*close)(void *baton, void *lease);
+    void (*tell)(void *baton, const char *text, apr_pool_t *p);
     void *baton;
 } djs_dbd_t;
 

@@ -17,10 +17,10 @@ struct djs_store {
     atomic_int opened; /* in this process */
 };
 
-static const djs_provider_t *const providers[] = { &djs_store_dbm_provider,
-                                                   &djs_store_memcache_provider,
-                                                   &djs_site_file_provider,
-                                                   &djs_site_cookies_provider };
+static const djs_provider_t *const providers[] = {
+    &djs_store_dbm_provider, &djs_store_memcache_provider,
+    &djs_site_db_provider, &djs_site_file_provider, &djs_site_cookies_provider
+};
 
 /* Those of other modules. */
 static const djs_provider_t *added[MOST_ADDED];

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""A Django site for tests, with its sessions in httpd's store.
+"""A Django site for tests, with its sessions in httpd's store, or its own.
 
 usage: django_site.py PORT DIRECTORY SETTINGS
 
-SETTINGS is a JSON object of what the test says. Serves until it is killed.
+SETTINGS is a JSON object of what the test says, in the place of what stands
+here. Serves until it is killed.
 Users ada and bob, with their names as passwords. Each page answers with JSON:
 who is logged in, and the session's data.
 
     /django/login?user=U  /django/logout  /django/password (changes it)
+    /django/active?user=U&is=0 (blocks him; 1: lets him in again)
     /django/act           does the JSON object that was posted: set, remove,
                           incr, expiry, clear, cycle, wait and touch (of files
                           in DIRECTORY/sync)
@@ -26,14 +28,15 @@ PORT, DIRECTORY, SETTINGS = sys.argv[1:]
 
 from django.conf import settings
 
-settings.configure(
+settings.configure(**{**dict(
     ALLOWED_HOSTS=["*"],
     AUTH_PASSWORD_VALIDATORS=[],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3",
                            "NAME": os.path.join(DIRECTORY, "users.sqlite")}},
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     DJSESSION_NAMESPACE="localhost",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes",
+                    "django.contrib.sessions"],
     LOGGING_CONFIG=None,
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
                 "django.contrib.auth.middleware.AuthenticationMiddleware"],
@@ -41,8 +44,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     SECRET_KEY="of the site, and not of the sessions",
     SESSION_ENGINE="djsession.backend",
-    USE_TZ=True,
-    **json.loads(SETTINGS))
+    USE_TZ=True), **json.loads(SETTINGS)})
 
 import django
 
@@ -84,6 +86,14 @@ def password(request):
     return answer(request)
 
 
+def active(request):
+    """As the administrator's pages do it."""
+    user = User.objects.get(username=request.GET["user"])
+    user.is_active = request.GET["is"] == "1"
+    user.save()
+    return JsonResponse({"active": user.is_active})
+
+
 def act(request):
     todo = json.loads(request.body or "{}")
     session = request.session
@@ -114,7 +124,8 @@ def await_file(name):
 
 
 urlpatterns = [path("django/login", login), path("django/logout", logout),
-               path("django/password", password), path("django/act", act)]
+               path("django/password", password), path("django/act", act),
+               path("django/active", active)]
 
 
 class Server(socketserver.ThreadingMixIn, WSGIServer):

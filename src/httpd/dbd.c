@@ -1,0 +1,189 @@
+/* httpd/dbd.c - the site's database, through mod_dbd.
+ *
+ * mod_dbd is found by its optional functions: who needs no database need not
+ * load it. */
+#include <stdatomic.h>
+#include <apr_dbd.h>
+#include <apr_lib.h>
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <mod_dbd.h>
+#include "base/clock.h"
+#include "httpd/dbd.h"
+#include "store/dbd_row.h"
+
+extern module AP_MODULE_DECLARE_DATA djsession_module;
+APLOG_USE_MODULE(djsession);
+
+#define TRIES      3 /* mod_dbd drops a stale connection and has another one */
+#define TELL_EVERY apr_time_from_sec(10)
+#define WORD_MOST  23 /* a longer word may be a key or a signature */
+
+static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_prepare) * dbd_prepare;
+
+/* When this process last said what a database says. */
+static atomic_llong told;
+
+int djs_dbd_find(void)
+{
+    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    dbd_prepare = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_prepare);
+    return dbd_open && dbd_close && dbd_prepare;
+}
+
+static ap_dbd_t *connect_to(server_rec *s, apr_pool_t *p)
+{
+    ap_dbd_t *dbd = NULL;
+
+    for (int i = 0; i < TRIES && !dbd; i++) {
+        dbd = dbd_open(p, s);
+    }
+    return dbd;
+}
+
+/* The first line, with dots in the place of words that could be a secret. */
+static const char *harmless(const char *text, apr_pool_t *p)
+{
+    char *out = apr_palloc(p, strlen(text) + 1), *to = out, *word = out;
+
+    for (; *text && *text != '\n'; text++) {
+        *to++ = apr_isprint(*text) ? *text : '?';
+        if (!apr_isalnum(*text) && !strchr("-_:.", *text)) {
+            word = to;
+        }
+        else if (to - word > WORD_MOST) {
+            memcpy(word, "...", 3);
+            to = word + 3;
+        }
+    }
+    *to = '\0';
+    return out;
+}
+
+/* An outage has many requests, and each would say the same. */
+static void tell(void *baton, const char *text, apr_pool_t *p)
+{
+    server_rec *s = baton;
+    long long now = djs_clock_steady(), last = atomic_load(&told);
+
+    if (last != 0 && now - last < TELL_EVERY) {
+        return;
+    }
+    if (atomic_compare_exchange_strong(&told, &last, now)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DJS221: the database says: %s",
+                     harmless(text ? text : "nothing", p));
+    }
+}
+
+/* --------------------------------------------------------- for a store */
+
+static apr_status_t lend_open(void *baton, const apr_dbd_driver_t **driver,
+                              apr_dbd_t **handle, void **lease, apr_pool_t *p)
+{
+    ap_dbd_t *dbd = connect_to(baton, p);
+
+    if (!dbd) {
+        tell(baton,
+             "mod_dbd has no connection: see its own lines here, and DBDriver"
+             " and DBDParams",
+             p);
+        return DJS_ETROUBLE;
+    }
+    *driver = dbd->driver;
+    *handle = dbd->handle;
+    *lease = dbd;
+    return APR_SUCCESS;
+}
+
+static void lend_close(void *baton, void *lease)
+{
+    dbd_close(baton, lease);
+}
+
+const djs_dbd_t *djs_dbd_lend(server_rec *s, apr_pool_t *p)
+{
+    djs_dbd_t *dbd = apr_palloc(p, sizeof *dbd);
+
+    dbd->open = lend_open;
+    dbd->close = lend_close;
+    dbd->tell = tell;
+    dbd->baton = s;
+    return dbd;
+}
+
+/* ------------------------------------------------------------ accounts */
+
+const char *djs_dbd_prepare(server_rec *s, const char *query, apr_pool_t *p)
+{
+    static atomic_int count; /* labels of one mod_dbd must differ */
+    const char *label = apr_psprintf(p, "djsession_%d", ++count);
+
+    dbd_prepare(s, query, label);
+    return label;
+}
+
+/* Whatever the database calls true. */
+static int is_true(const char *text)
+{
+    return text && (strcmp(text, "1") == 0 || strcmp(text, "t") == 0 ||
+                    strcasecmp(text, "true") == 0);
+}
+
+static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
+                        const char *prepared, const char *argument,
+                        const char **error, apr_pool_t *p)
+{
+    apr_dbd_prepared_t *statement =
+        apr_hash_get(dbd->prepared, prepared, APR_HASH_KEY_STRING);
+    apr_dbd_results_t *results = NULL;
+    const char *texts[2]; /* password, is_active */
+    apr_status_t rv;
+    int failed;
+
+    if (!statement) {
+        return DJS_ETROUBLE;
+    }
+    failed = apr_dbd_pvselect(dbd->driver, p, dbd->handle, &results, statement,
+                              djs_dbd_random(dbd->driver), argument, NULL);
+    if (failed) {
+        *error = apr_dbd_error(dbd->driver, dbd->handle, failed);
+        return DJS_ETROUBLE;
+    }
+    rv = djs_dbd_first(texts, 2, dbd->driver, dbd->handle, results, p);
+    if (rv == APR_SUCCESS) {
+        out->password = djs_bytes(texts[0] ? texts[0] : "");
+        out->active = is_true(texts[1]);
+    }
+    return rv;
+}
+
+apr_status_t djs_dbd_account(djs_account_t *out, server_rec *s,
+                             const char *prepared, const char *argument,
+                             apr_pool_t *p)
+{
+    const char *error = "the query of users can not be asked";
+    apr_status_t rv = DJS_ETROUBLE;
+    ap_dbd_t *dbd;
+
+    for (int i = 0; i < TRIES && rv == DJS_ETROUBLE; i++) {
+        memset(out, 0, sizeof *out);
+        dbd = connect_to(s, p);
+        if (!dbd) {
+            error = "mod_dbd has no connection: see its own lines here";
+            break;
+        }
+        rv = ask(out, dbd, prepared, argument, &error, p);
+        dbd_close(s, dbd);
+    }
+    if (rv == DJS_ETROUBLE) {
+        tell(s, error, p);
+    }
+    return rv;
+}

@@ -1,0 +1,31 @@
+/* httpd/dbd.h - the site's database, through mod_dbd. */
+#ifndef DJS_HTTPD_DBD_H
+#define DJS_HTTPD_DBD_H
+
+#include <httpd.h>
+#include "store/site.h"
+
+/* In check_config, when all modules are known: finds mod_dbd. Nonzero when it
+ * is loaded. */
+int djs_dbd_find(void);
+
+/* Connections that mod_dbd has for a server; in `p`. */
+const djs_dbd_t *djs_dbd_lend(server_rec *s, apr_pool_t *p);
+
+/* Has every connection of `s` prepare a query with one parameter; in
+ * check_config. What djs_dbd_account knows it by. */
+const char *djs_dbd_prepare(server_rec *s, const char *query, apr_pool_t *p);
+
+/* A row of Django's table of users. */
+typedef struct {
+    djs_bytes_t password; /* as it is stored */
+    int active;
+} djs_account_t;
+
+/* The row that a prepared query finds for `argument`, in `p`. DJS_EABSENT:
+ * there is none. Everything else is trouble, and has been logged. */
+apr_status_t djs_dbd_account(djs_account_t *out, server_rec *s,
+                             const char *prepared, const char *argument,
+                             apr_pool_t *p);
+
+#endif
