@@ -324,7 +324,7 @@ static apr_status_t djsession_set_expiry(djsession_t *s, djsession_expiry_e how,
 static apr_status_t djsession_revoke(request_rec *r, const char *user)
 {
     djs_host_t *host = djs_server_host(r->server);
-    djs_revoke_t ask = { &host->place, { apr_time_now(), 0 }, r->pool };
+    djs_revoke_t ask = { &host->place, { apr_time_now(), 0, 0 }, r->pool };
     apr_status_t rv;
 
     if (host->back == NULL || host->place.site != NULL) {

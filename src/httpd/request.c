@@ -145,10 +145,8 @@ djs_request_t *djs_request_find(request_rec *r)
 static djs_call_t call_now(const djs_request_t *ctx, apr_time_t steady)
 {
     apr_interval_time_t left = ctx->host->settings.store_timeout - ctx->spent;
-    djs_call_t call;
+    djs_call_t call = { apr_time_now(), steady + (left > 0 ? left : 0), 0 };
 
-    call.now = apr_time_now();
-    call.until = steady + (left > 0 ? left : 0);
     return call;
 }
 

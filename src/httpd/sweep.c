@@ -29,10 +29,9 @@ static apr_status_t sweep_until(djs_back_t *back, djs_sweep_t *did,
 
     apr_pool_create(&scratch, p);
     while (APR_STATUS_IS_EAGAIN(rv) && djs_clock_steady() < end) {
-        djs_call_t call;
+        djs_call_t call = { apr_time_now(), djs_clock_steady() + SLICE_TIME,
+                            0 };
 
-        call.now = apr_time_now();
-        call.until = djs_clock_steady() + SLICE_TIME;
         rv = djs_store_sweep(back->store, did, call, scratch);
         apr_pool_clear(scratch);
         apr_sleep(SLICE_PAUSE);

@@ -50,10 +50,15 @@ apr_status_t djs_save_check(djs_save_t *v, const djs_record_t *record)
 apr_status_t djs_save_check_revoked(djs_save_t *v, djs_bytes_t from,
                                     djs_bytes_t to)
 {
-    const djs_revoke_t ask = { v->place, v->call, v->p };
+    djs_revoke_t ask = { v->place, v->call, v->p };
     djs_record_t *record = &v->s->record;
     apr_uint64_t epoch;
-    apr_status_t rv = djs_revoke_epoch(&epoch, to, &ask);
+    apr_status_t rv;
+
+    /* Or another process might have dropped a change already, knowing more, and
+     * this one would go on with the session without it. */
+    ask.call.fresh = 1;
+    rv = djs_revoke_epoch(&epoch, to, &ask);
 
     if (rv == APR_SUCCESS && from.len > 0) {
         rv = djs_revoke_check(record, epoch, from, v->terms->user_key, &ask);

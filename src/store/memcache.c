@@ -221,7 +221,7 @@ static apr_status_t memcache_epoch(void *self, djs_bytes_t name,
     }
     djs_copies_place(&where, beside);
     link = where.owners.link[0];
-    if (link->mc && djs_mcepoch_recall(epoch, link, name)) {
+    if (!call.fresh && link->mc && djs_mcepoch_recall(epoch, link, name)) {
         return APR_SUCCESS;
     }
     rv = memcache_get_beside(self, name, beside, call, &val, p);
@@ -262,11 +262,11 @@ static apr_status_t memcache_everywhere(void *self, djs_bytes_t key,
         return DJS_ETROUBLE;
     }
     for (int i = 0; i < mc->server_count; i++) {
-        djs_call_t mine = { call.now, djs_mclock_share(call.until,
-                                                       mc->server_count - i) };
+        djs_call_t mine = call;
         djs_copies_t copies;
         apr_status_t rv;
 
+        mine.until = djs_mclock_share(call.until, mc->server_count - i);
         djs_copies_init(&copies, mc, key, mine, scratch);
         copies.owners.link[0] = &mc->servers[i];
         copies.owners.count = 1;

@@ -26,10 +26,12 @@ typedef struct djs_store djs_store_t;
 
 /* When a call happens: `now` is the time of day that decides what is expired,
  * `until` (on base/clock's steady clock) is when the call must have given up,
- * lock waits and retries included. */
+ * lock waits and retries included. `fresh`: an epoch that this process
+ * remembers is not good enough. */
 typedef struct {
     apr_time_t now;
     apr_time_t until;
+    int fresh;
 } djs_call_t;
 
 /* What is to be kept, and until when; `val` is borrowed. */
@@ -225,7 +227,8 @@ apr_status_t djs_store_everywhere(djs_store_t *store, djs_bytes_t key,
 /* An epoch is a number under a name, which only rises; 0 when nobody raised it.
  * `*epoch` is the one that holds where a record of key `beside` lies (an empty
  * key: the highest anywhere). It may be another name's, and too high, never too
- * low. */
+ * low, unless it was raised within the provider's lease and the call does not
+ * ask for a fresh one. */
 apr_status_t djs_store_epoch(apr_uint64_t *epoch, djs_store_t *store,
                              djs_bytes_t name, djs_bytes_t beside,
                              djs_call_t call, apr_pool_t *scratch);

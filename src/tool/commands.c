@@ -16,7 +16,7 @@
 
 static djs_call_t call_within(apr_interval_time_t time)
 {
-    djs_call_t call = { apr_time_now(), djs_clock_steady() + time };
+    djs_call_t call = { apr_time_now(), djs_clock_steady() + time, 0 };
 
     return call;
 }

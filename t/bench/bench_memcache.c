@@ -91,7 +91,7 @@ static void raw_lookups(bench_t *bench, long count)
 
 static djs_call_t call_now(void)
 {
-    djs_call_t call = { now, djs_clock_steady() + APR_USEC_PER_SEC };
+    djs_call_t call = { now, djs_clock_steady() + APR_USEC_PER_SEC, 0 };
 
     return call;
 }

@@ -28,7 +28,7 @@ static const apr_time_t now = 1700000000 * APR_USEC_PER_SEC;
 
 static djs_call_t call_now(void)
 {
-    djs_call_t call = { now, djs_clock_steady() + HOUR };
+    djs_call_t call = { now, djs_clock_steady() + HOUR, 0 };
 
     return call;
 }

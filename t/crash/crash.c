@@ -63,7 +63,7 @@ static unsigned draw(unsigned *x, unsigned below)
 
 static djs_call_t call_now(void)
 {
-    djs_call_t call = { NOW, djs_clock_steady() + apr_time_from_sec(30) };
+    djs_call_t call = { NOW, djs_clock_steady() + apr_time_from_sec(30), 0 };
 
     return call;
 }

@@ -10,7 +10,8 @@
  * have happened at any time after it was asked for, or never. On memcached a
  * process may believe an epoch for a lease; who revokes waits as long before he
  * says that it is done, and until then one process may find a session ended
- * that another still finds alive. Exits 1 when a promise was broken. */
+ * that another still finds alive, but none takes a change once another one has
+ * been dropped. Exits 1 when a promise was broken. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,12 @@ void judge_complain(history_t *h, const operation_t *op, const char *what)
 }
 
 /* ---------------------------------------------------------------- reading */
+
+int judge_is_drop(const operation_t *op)
+{
+    return op->came == CAME_OK && op->state == STATE_LIVE &&
+           (op->kind == DO_SET || op->kind == DO_INCR) && op->got[0] == '\0';
+}
 
 static void *need(void *memory)
 {
@@ -177,7 +184,7 @@ static int begin_life(history_t *h, const operation_t *op, int parent)
     life->born_from = op->invoked;
     life->born_by = op->done;
     life->may_end = life->must_end = HISTORY_NEVER;
-    life->must_move = life->otherwise = HISTORY_NEVER;
+    life->must_move = life->otherwise = life->dropped = HISTORY_NEVER;
     return (int)h->life_count++;
 }
 
@@ -450,8 +457,31 @@ static void judge_live(history_t *h, const operation_t *op, const name_t *name)
     }
 }
 
+/* A change that was dropped is one of a session that ends, and the last. */
+static void note_drops(history_t *h)
+{
+    for (size_t i = 0; i < h->count; i++) {
+        const operation_t *op = &h->ops[i];
+
+        if (judge_is_drop(op) && h->seen[i] >= 0) {
+            judge_absent(h, op, find_key(h, op->used));
+            lower(&h->lives[h->seen[i]].dropped, op->done);
+        }
+    }
+}
+
+static void judge_change(history_t *h, const operation_t *op, int life)
+{
+    if (op->came == CAME_OK && op->state == STATE_LIVE && !judge_is_drop(op) &&
+        (op->kind == DO_SET || op->kind == DO_INCR) &&
+        op->invoked > h->lives[life].dropped) {
+        judge_complain(h, op, "a change was taken after one was dropped");
+    }
+}
+
 static void judge_access(history_t *h)
 {
+    note_drops(h);
     for (size_t i = 0; i < h->count; i++) {
         const operation_t *op = &h->ops[i];
         name_t *name;
@@ -471,6 +501,7 @@ static void judge_access(history_t *h)
     for (size_t i = 0; i < h->count; i++) {
         if (h->seen[i] >= 0) {
             judge_live(h, &h->ops[i], find_key(h, h->ops[i].used));
+            judge_change(h, &h->ops[i], h->seen[i]);
         }
     }
     for (size_t i = 0; i < h->life_count; i++) {

@@ -15,6 +15,7 @@ typedef struct {
     uint64_t must_end;           /* no later than this one */
     uint64_t must_move;          /* or than this one, for a login */
     uint64_t otherwise;          /* may_end but for one login */
+    uint64_t dropped; /* by when somebody's change had been dropped */
     int keys, rotations, logins;
 } life_t;
 
@@ -57,6 +58,10 @@ typedef struct {
     size_t wipe_count;
     unsigned long violations;
 } history_t;
+
+/* Nonzero when the answer says that its change came too late: the session was
+ * there when the request began, and no cookie came with the answer. */
+int judge_is_drop(const operation_t *op);
 
 /* Counts a violation, and tells of it if it is one of the first. `op` may be
  * NULL. */

@@ -67,7 +67,8 @@ static void add_read(history_t *h, uses_t *u, size_t i, uint8_t slot)
 
     if (use.value != 0) {
         by = writer(h, use.value, &origin);
-        if (by == NULL || by->kind != DO_SET || by->slot != slot) {
+        if (by == NULL || by->kind != DO_SET || by->slot != slot ||
+            judge_is_drop(by)) {
             judge_complain(h, op, "a value that nobody wrote there");
             return;
         }
@@ -100,7 +101,7 @@ static void collect(history_t *h, uses_t *u)
     for (size_t i = 0; i < h->count; i++) {
         const operation_t *op = &h->ops[i];
 
-        if (op->kind == DO_SET && h->life[i] >= 0) {
+        if (op->kind == DO_SET && h->life[i] >= 0 && !judge_is_drop(op)) {
             add_use(u, (use_t){ h->life[i], op->id, op->invoked,
                                 op->came == CAME_OK ? op->done : HISTORY_NEVER,
                                 op->slot, 1 });
@@ -289,7 +290,7 @@ static counter_t *collect_counters(const history_t *h)
         const operation_t *op = &h->ops[i];
         counter_t *c = h->life[i] >= 0 ? &all[h->life[i]] : NULL;
 
-        if (op->kind == DO_INCR && c != NULL) {
+        if (op->kind == DO_INCR && c != NULL && !judge_is_drop(op)) {
             c->asked[c->asks++] = op->invoked;
             if (op->came == CAME_OK) {
                 c->acked[c->acks++] = op->done;

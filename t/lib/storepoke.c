@@ -18,7 +18,7 @@
 
 static djs_call_t call(void)
 {
-    djs_call_t c = { apr_time_now(), 0 };
+    djs_call_t c = { apr_time_now(), 0, 0 };
 
     c.until = djs_clock_steady() + apr_time_from_sec(5);
     return c;

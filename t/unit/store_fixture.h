@@ -33,7 +33,7 @@ static const char *fixture_kind = "sdbm";
 
 static inline djs_call_t call_within(apr_interval_time_t time)
 {
-    djs_call_t call = { NOW, djs_clock_steady() + time };
+    djs_call_t call = { NOW, djs_clock_steady() + time, 0 };
 
     return call;
 }

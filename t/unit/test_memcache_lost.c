@@ -257,7 +257,7 @@ static void taken_on_one_twin_is_taken(void **state)
 static void a_tombstone_outlives_the_record(void **state)
 {
     pair_t pair = begin_pair("prefix=tomb:");
-    djs_call_t call = { apr_time_now(), djs_clock_steady() + 5000000 };
+    djs_call_t call = { apr_time_now(), djs_clock_steady() + 5000000, 0 };
     apr_time_t end = call.now + apr_time_from_sec(60 * 86400);
     djs_item_t item = { djs_bytes("v"), end };
     char asked[80];
@@ -294,6 +294,53 @@ static void a_removal_whose_answer_was_lost_is_asked_again(void **state)
     assert_int_equal(relay_count(&relay, "delete "), 2);
     assert_string_equal(value_of(store, "a"), "(none)");
     assert_int_equal(put(store, "a", DJS_PUT_EXISTING), DJS_EABSENT);
+}
+
+static apr_uint64_t epoch_at(djs_store_t *store, int fresh)
+{
+    djs_call_t call = soon();
+    apr_uint64_t epoch;
+
+    call.fresh = fresh;
+    assert_int_equal(djs_store_epoch(&epoch, store, djs_bytes("epoch"),
+                                     djs_bytes("a"), call, pool),
+                     APR_SUCCESS);
+    return epoch;
+}
+
+/* C20, L08: another process has raised the epoch: who reads may find that out
+ * within the lease, who writes finds it out at once. */
+static void a_save_knows_of_a_revocation_at_once(void **state)
+{
+    const char *options[] = { "prefix=fresh:", NULL };
+    djs_store_t *here, *there;
+    apr_time_t began;
+
+    (void)state;
+    assert_null(djs_store_create(&here, spec_of(relay.self.port), options,
+                                 VALUE_MAX, pool));
+    assert_null(djs_store_create(&there, spec_of(server.port), options,
+                                 VALUE_MAX, pool));
+    assert_int_equal(djs_store_open(here, pool), APR_SUCCESS);
+    assert_int_equal(djs_store_open(there, pool), APR_SUCCESS);
+    assert_int_equal(put(there, "epoch", DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(drop(there, "epoch"), APR_SUCCESS);
+    began = djs_clock_steady();
+    assert_int_equal(epoch_at(here, 0), 0);
+    assert_int_equal(
+        djs_store_put(
+            there, djs_bytes("epoch"),
+            (djs_item_t){ djs_bytes_of("\0\0\0\0\0\0\0\7", 8), LATER },
+            DJS_PUT_NEW, soon(), pool),
+        APR_SUCCESS);
+    if (epoch_at(here, 0) != 0) { /* or this machine was slow just now */
+        assert_true(djs_clock_steady() - began > 100 * 1000);
+    }
+    relay_forget(&relay);
+    assert_int_equal(epoch_at(here, 1), 7);
+    assert_int_equal(relay_count(&relay, "get "), 1);
+    assert_int_equal(epoch_at(here, 0), 7); /* which is remembered */
+    assert_int_equal(relay_count(&relay, "get "), 1);
 }
 
 /* I11: what is too long is refused before anything of it is sent. */
@@ -520,6 +567,7 @@ int main(void)
         cmocka_unit_test(taken_on_one_twin_is_taken),
         cmocka_unit_test(a_tombstone_outlives_the_record),
         cmocka_unit_test(a_removal_whose_answer_was_lost_is_asked_again),
+        cmocka_unit_test(a_save_knows_of_a_revocation_at_once),
         cmocka_unit_test(what_is_too_long_is_not_sent),
         cmocka_unit_test(what_a_cut_leaves_unsent_is_never_sent),
         cmocka_unit_test(calls_wait_for_a_connection_within_their_deadline),

@@ -341,7 +341,7 @@ static void a_whole_life_speaks_the_format_only(void **state)
 static unsigned long told(apr_time_t at, apr_time_t expires)
 {
     static int records;
-    djs_call_t when = { at, djs_clock_steady() + SECONDS(5) };
+    djs_call_t when = { at, djs_clock_steady() + SECONDS(5), 0 };
     asked_t asked;
 
     relay_forget(&relay);
@@ -419,7 +419,7 @@ static void a_real_memcached_keeps_it_that_long(void **state)
         for (int skew = -3600; skew <= 3600; skew += 3600) {
             const char *key = apr_psprintf(pool, "k%d%+05d", (int)i, skew);
             apr_time_t at = real + SECONDS(skew);
-            djs_call_t when = { at, djs_clock_steady() + SECONDS(5) };
+            djs_call_t when = { at, djs_clock_steady() + SECONDS(5), 0 };
             djs_item_t item = { djs_bytes("v"), at + SECONDS(lives[i]) };
             char hex[40] = "";
             djs_bytes_t got;
