@@ -160,6 +160,12 @@ my %store = (
     'a name behind django-db:'      => 'DjSessionStore django-db:/tmp',
     'an option that rows lack'      => 'DjSessionStore django-db: a=b',
     'a table that is none'          => 'DjSessionStore django-db: table=a;b',
+    'an unknown client of memcached' =>
+        'DjSessionStore django-cache:127.0.0.1:1 client=redis',
+    'replicas of what is the site\'s' =>
+        'DjSessionStore django-cache:127.0.0.1:1,127.0.0.1:2 replicas=2',
+    'a prefix that is no part of a key' =>
+        "DjSessionStore django-cached-db:127.0.0.1:1 \"prefix=a b\"",
     'a time zone that is none'      => 'DjSessionStore django-db: timezone=CET',
     'no place for files'            => 'DjSessionStore django-file:',
     'cookies that lie somewhere'    => 'DjSessionStore django-cookies:/tmp',
@@ -175,7 +181,8 @@ my %store = (
 for my $why (sort keys %store) {
     refused("E26: DjSessionStore with $why",
         qr/dbm|sdbm|shards|memcache|replicas|SESSION_FILE_PATH|takes
-            \ nothing|letters,\ digits|utc\ and\ local|django-db:/x,
+            \ nothing|letters,\ digits|utc\ and\ local|django-db:|pymemcache
+            |part\ of\ a\ key/x,
         store => $store{$why});
 }
 

@@ -7,6 +7,7 @@ use v5.36;
 use lib 't/lib';
 use DjSession::Database;
 use DjSession::Django;
+use DjSession::Memcached;
 use DjSession::Test;
 use File::Temp ();
 use MIME::Base64 qw(encode_base64);
@@ -17,10 +18,14 @@ plan skip_all => "no Django for $python"
     if system("$python -c 'import django' 2>/dev/null") != 0;
 my $lacks = DjSession::Database->lacks('sqlite');
 plan skip_all => $lacks if $lacks;
+plan skip_all => 'no memcached here: build/deps check'
+    if !DjSession::Memcached->program;
+plan skip_all => 'no pymemcache here: build/deps check'
+    if system("$python -c 'import pymemcache' 2>/dev/null") != 0;
 
 my $SECRET = 'a site of its own: key number three 0123456789';
 my $OLD = 'the key that it had before 0123456789 0123456789';
-my ($site, $s, @running);
+my ($site, $s, $memcached, @running);
 
 # The places and files of a site; Django runs as the user that serves.
 sub make_site {
@@ -86,6 +91,8 @@ sub start_site ($place, $port, $engine, %more) {
         DjSession::Server::become_server();
         { exec $python, 't/lib/django_site.py', $port, "$site/run", json({
             SECRET_KEY => $SECRET,
+            CACHES => { default => { LOCATION => $memcached->name, BACKEND =>
+                'django.core.cache.backends.memcached.PyMemcacheCache' } },
             $engine eq 'db' ? (PASSWORD_HASHERS => \@HASHERS) : (),
             SESSION_ENGINE => "django.contrib.sessions.backends.$engine",
             SESSION_FILE_PATH => "$site/run/sessions", %more }) }
@@ -209,7 +216,10 @@ sub unknown_hasher ($place, $port) {
     return;
 }
 
+$memcached = DjSession::Memcached->start;
 my %store = (db => sub { 'django-db:' },
+    cache => sub { 'django-cache:' . $memcached->name },
+    cached_db => sub { 'django-cached-db:' . $memcached->name },
     file => sub { "django-file:$site/run/sessions" },
     signed_cookies => sub { 'django-cookies:' });
 for my $version (DjSession::Django->versions) {

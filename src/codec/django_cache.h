@@ -1,20 +1,14 @@
 /* codec/django_cache.h - how Django's cache back ends wrap a pickled session:
- * names of entries, memcached's flags, files, rows; and which of several
- * memcached servers each client library asks. */
+ * values of memcached, files, rows. */
 #ifndef DJS_CODEC_DJANGO_CACHE_H
 #define DJS_CODEC_DJANGO_CACHE_H
 
 #include <apr_pools.h>
 #include <apr_time.h>
 #include "base/bytes.h"
+#include "base/django_memcached.h"
 #include "base/status.h"
 #include "codec/pickle.h"
-
-#define DJS_FLAG_PICKLE   1u
-#define DJS_FLAG_INTEGER  2u
-#define DJS_FLAG_LONG     4u
-#define DJS_FLAG_DEFLATED 8u /* besides another: a zlib stream of it */
-#define DJS_FLAG_TEXT     16u
 
 /* Reads a value of memcached by its flags, as the clients do. A pickle gives
  * what djs_pickle_read() says of it. Bytes, text and numbers are values, but no
@@ -40,25 +34,8 @@ apr_status_t djs_django_file_write(djs_bytes_t *out, djs_bytes_t pickle,
 djs_django_e djs_django_row_read(djs_pickle_t *out, djs_bytes_t text,
                                  apr_size_t ceiling, apr_pool_t *p);
 
-/* The name of an entry: PREFIX:VERSION:ENGINE and the session's key, in `p`;
- * `engine` is "cache" or "cached_db". */
-const char *djs_django_cache_key(const char *prefix, const char *version,
-                                 const char *engine, djs_bytes_t session_key,
-                                 apr_pool_t *p);
-
 /* The name of FileBasedCache's file for an entry, in `p`; NULL when OpenSSL
  * fails. */
 const char *djs_django_file_name(djs_bytes_t cache_key, apr_pool_t *p);
-
-typedef enum {
-    DJS_CLIENT_PYMEMCACHE,
-    DJS_CLIENT_PYLIBMC,
-    DJS_CLIENT_MEMCACHE /* python-memcached */
-} djs_django_client_e;
-
-/* Which of `count` servers (above 0; "host:port" as Django's LOCATION has it)
- * the client asks for an entry while all of them answer. */
-int djs_django_server(djs_django_client_e client, const char *const *servers,
-                      int count, djs_bytes_t cache_key, apr_pool_t *p);
 
 #endif

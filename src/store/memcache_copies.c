@@ -173,7 +173,7 @@ static apr_uint32_t seconds_until(apr_time_t expires, apr_time_t now)
 static djs_mcitem_t pack(const djs_copies_t *c, const djs_envelope_t *envelope)
 {
     djs_mcitem_t item = { c->name, djs_envelope_pack(envelope, c->key, c->p),
-                          seconds_until(envelope->expires, c->call.now) };
+                          seconds_until(envelope->expires, c->call.now), 0 };
 
     return item;
 }

@@ -181,16 +181,16 @@ static apr_status_t store(apr_memcache_t *mc, const command_t *c)
     switch (c->verb) {
     case DJS_MC_ADD:
         rv = apr_memcache_add(mc, c->item.key, data, c->item.val.len,
-                              c->item.seconds, 0);
+                              c->item.seconds, (apr_uint16_t)c->item.flags);
         return rv == APR_EEXIST ? DJS_ETAKEN : rv;
     case DJS_MC_REPLACE:
         rv = apr_memcache_replace(mc, c->item.key, data, c->item.val.len,
-                                  c->item.seconds, 0);
+                                  c->item.seconds, (apr_uint16_t)c->item.flags);
         return rv == APR_EEXIST ? DJS_EABSENT : rv;
     case DJS_MC_SET:
     default:
         return apr_memcache_set(mc, c->item.key, data, c->item.val.len,
-                                c->item.seconds, 0);
+                                c->item.seconds, (apr_uint16_t)c->item.flags);
     }
 }
 
@@ -313,9 +313,8 @@ apr_status_t djs_link_open(djs_link_t *link, const djs_memcache_t *self,
 apr_status_t djs_link_get(djs_bytes_t *val, djs_link_t *link, const char *key,
                           apr_time_t until, apr_pool_t *p)
 {
-    command_t c = {
-        GET, DJS_MC_SET, { key, { NULL, 0 }, 0 }, { NULL, 0 }, p, 0
-    };
+    command_t c = { GET,         DJS_MC_SET, { key, { NULL, 0 }, 0, 0 },
+                    { NULL, 0 }, p,          0 };
     apr_status_t rv = run(link, &c, until, NULL);
 
     *val = rv == APR_SUCCESS ? c.got : djs_bytes_of(NULL, 0);
@@ -334,7 +333,7 @@ apr_status_t djs_link_store(djs_link_t *link, djs_mcverb_e verb,
 apr_status_t djs_link_delete(djs_link_t *link, const char *key,
                              apr_time_t until, int once)
 {
-    command_t c = { DELETE,      DJS_MC_SET, { key, { NULL, 0 }, 0 },
+    command_t c = { DELETE,      DJS_MC_SET, { key, { NULL, 0 }, 0, 0 },
                     { NULL, 0 }, NULL,       once };
 
     return run(link, &c, until, NULL);

@@ -15,6 +15,7 @@ typedef struct {
     const char *key;
     djs_bytes_t val;
     apr_uint32_t seconds;
+    apr_uint32_t flags;
 } djs_mcitem_t;
 
 /* Makes what this process needs to talk to the server; connects to nobody. */

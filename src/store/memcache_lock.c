@@ -105,7 +105,7 @@ apr_status_t djs_mclock_take(djs_mclock_t *lock, djs_memcache_t *self,
     unsigned number = atomic_fetch_add(&self->locks, 1);
     djs_mcitem_t item = {
         lock->key, djs_bytes(apr_psprintf(scratch, "%s %u", self->tag, number)),
-        SECONDS
+        SECONDS, 0
     };
     apr_interval_time_t pause = PAUSE;
 

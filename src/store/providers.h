@@ -21,7 +21,10 @@ extern const djs_provider_t djs_store_tiers_provider;
  * No configuration reaches it. */
 extern const djs_provider_t djs_store_memory_provider;
 
-/* What a Django site keeps: rows of a database, files, and cookies. */
+/* What a Django site keeps: rows of a database, entries of a cache or both,
+ * files, and cookies. */
+extern const djs_provider_t djs_site_cache_provider;
+extern const djs_provider_t djs_site_cached_db_provider;
 extern const djs_provider_t djs_site_db_provider;
 extern const djs_provider_t djs_site_file_provider;
 extern const djs_provider_t djs_site_cookies_provider;

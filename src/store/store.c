@@ -18,8 +18,10 @@ struct djs_store {
 };
 
 static const djs_provider_t *const providers[] = {
-    &djs_store_dbm_provider, &djs_store_memcache_provider,
-    &djs_site_db_provider, &djs_site_file_provider, &djs_site_cookies_provider
+    &djs_store_dbm_provider,   &djs_store_memcache_provider,
+    &djs_site_cache_provider,  &djs_site_cached_db_provider,
+    &djs_site_db_provider,     &djs_site_file_provider,
+    &djs_site_cookies_provider
 };
 
 /* Those of other modules. */

@@ -414,15 +414,20 @@ static int is_far_behind(const history_t *h, const operation_t *op, int life)
     return turns > HOPS;
 }
 
+/* May the key have led nowhere any more, while its session went on? */
+static int is_late(const history_t *h, const operation_t *op,
+                   const name_t *name)
+{
+    return (name->may_leave != HISTORY_NEVER &&
+            op->done + SLACK >= name->may_leave + h->grace) ||
+           is_far_behind(h, op, name->life);
+}
+
 /* `name` opened nothing: had it, or its session, been given up? */
 static void judge_absent(history_t *h, const operation_t *op,
                          const name_t *name)
 {
-    int rotated_out = name->may_leave != HISTORY_NEVER &&
-                      op->done + SLACK >= name->may_leave + h->grace;
-
-    if (h->lives[name->life].may_end > op->done && !rotated_out &&
-        !is_far_behind(h, op, name->life)) {
+    if (h->lives[name->life].may_end > op->done && !is_late(h, op, name)) {
         judge_complain(h, op, "a session is gone that nobody ended (INV8)");
     }
 }
@@ -457,14 +462,20 @@ static void judge_live(history_t *h, const operation_t *op, const name_t *name)
     }
 }
 
-/* A change that was dropped is one of a session that ends, and the last. */
+/* A change that was dropped is one of a session that ends, and the last; but
+ * for one that came under a key whose grace was over before it was saved. */
 static void note_drops(history_t *h)
 {
     for (size_t i = 0; i < h->count; i++) {
         const operation_t *op = &h->ops[i];
 
-        if (judge_is_drop(op) && h->seen[i] >= 0) {
-            judge_absent(h, op, find_key(h, op->used));
+        const name_t *name =
+            judge_is_drop(op) && h->seen[i] >= 0 ? find_key(h, op->used) : NULL;
+
+        if (name != NULL) {
+            judge_absent(h, op, name);
+        }
+        if (name != NULL && !is_late(h, op, name)) {
             lower(&h->lives[h->seen[i]].dropped, op->done);
         }
     }

@@ -16,6 +16,7 @@ SESSION_FILE_PATH, as Django would. With a database it also knows
     user NAME PASSWORD      makes a user, or sets his password; prints his id
     active NAME 0|1         blocks a user, or lets him in again
     odd                     makes a row that is signed and no session; its key
+    row KEY                 the data of a row, whatever the engine
     sql STATEMENT           prints the rows as JSON
 """
 import importlib
@@ -74,6 +75,12 @@ def odd():
     return store.session_key
 
 
+def row(key):
+    from django.contrib.sessions.backends.db import SessionStore
+
+    return dict(SessionStore(key).items())
+
+
 def migrate():
     from django.core.management import call_command
 
@@ -83,7 +90,7 @@ def migrate():
 def run(engine, verb, *words):
     if verb in ("user", "active"):
         return of_a_user(verb, *words)
-    if verb in ("sql", "migrate", "odd"):
+    if verb in ("sql", "migrate", "odd", "row"):
         return globals()[verb](*words)
     if verb == "version":
         import django
