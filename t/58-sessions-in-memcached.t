@@ -100,6 +100,29 @@ unlike $s->log, qr/DJS101/, 'I19: that was no outage';
 $s->allows($trouble);
 $s->stop;
 
+# C18: a new key among writers: the copy is made anew each time that one of them
+# was quicker, and it is made in the end.
+$s = server(store => "DjSessionStore memcache:127.0.0.1:$one,127.0.0.1:$two"
+    . " replicas=2\nDjSessionStoreTimeout 5s", conf => <<'END');
+DjSessionRotateGrace 30s
+Header set X-DjSession-Update "expr=%{HTTP:X-Do}"
+END
+$b = $s->browser;
+$b->get('/index.html', headers => ['X-Do: {"set":{"n":0}}']);
+my $first = $b->session_key;
+my @said = parallel(7, sub ($i) {
+    my $v = $b->other($first);
+    my $do = $i == 1 ? '{"rotate":true}' : '{"incr":{"n":1}}';
+    my %seen;
+    for (1 .. ($i == 1 ? 15 : 60)) {
+        $seen{ $v->get('/index.html', headers => ["X-Do: $do"])->status }++;
+    }
+    return json(\%seen);
+});
+is join(' ', sort @said), '{"200":15}' . ' {"200":60}' x 6,
+    'C18: fifteen rotations among six writers: all are answered';
+$s->stop;
+
 # I25, I24: what a configuration may not say.
 like(DjSession::Server->refuses(store =>
         "DjSessionStore memcache:192.0.2.1:11211\nDjSessionEncrypt Off"),

@@ -5,9 +5,10 @@
  * old record is turned into an alias, or removed, is the one that counts: it
  * happens only if nobody has changed the record since it was copied, otherwise
  * the copy is made anew. */
+#include "base/clock.h"
 #include "session/save.h"
 
-#define MOST_TRIES 10 /* for a free key, or a record that holds still */
+#define MOST_TRIES 10 /* for a free key */
 
 /* Giving up the original. */
 typedef struct {
@@ -162,13 +163,15 @@ static apr_status_t read_original(djs_record_t *record, apr_uint64_t *version,
     return djs_save_advance(record, v, v->p);
 }
 
+/* Where others write all the time it takes many tries, so only time ends them.
+ */
 apr_status_t djs_move(djs_save_t *v, const djs_spot_t *from)
 {
     apr_status_t rv = DJS_ETAKEN;
     int written = 0;
     djs_spot_t to;
 
-    for (int i = 0; i < MOST_TRIES && rv == DJS_ETAKEN; i++) {
+    while (rv == DJS_ETAKEN && djs_clock_steady() < v->call.until) {
         djs_record_t record;
         leave_t leave = { v, from, &record, 0, { "", "" } };
 
@@ -195,5 +198,5 @@ apr_status_t djs_move(djs_save_t *v, const djs_spot_t *from)
         (rv == DJS_EABSENT || rv == DJS_EMOVED || rv == DJS_ETAKEN)) {
         (void)djs_store_remove(v->place->store, to.at.store_key, v->call, v->p);
     }
-    return rv == DJS_ETAKEN ? DJS_ETROUBLE : rv;
+    return rv == DJS_ETAKEN ? DJS_ETIMEOUT : rv;
 }
