@@ -110,10 +110,8 @@ static apr_status_t watched_remove(void *self, djs_bytes_t key, djs_call_t call,
 
 static djs_call_t call(void)
 {
-    djs_call_t c;
+    djs_call_t c = { now, djs_clock_steady() + 5000000, 0 };
 
-    c.now = now;
-    c.until = djs_clock_steady() + 5000000;
     return c;
 }
 
