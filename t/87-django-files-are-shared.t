@@ -4,6 +4,8 @@
 # MPMs: event prefork
 use v5.36;
 use lib 't/lib';
+use DjSession::Django;
+use DjSession::Shared;
 use DjSession::Test;
 use File::Temp ();
 
@@ -83,6 +85,11 @@ parallel(8, sub ($i) {
     return '';
 });
 is $b->data->{n}, 202, 'no change of parallel requests is lost';
+
+my $served = DjSession::Django->start(file => { SECRET_KEY => $SECRET,
+    SESSION_FILE_PATH => $dir });
+in_turn('files', $served, $b, $ENV{DJS_ROUNDS} // 100);
+$served->stop;
 
 # Django sets the cookie itself: its own goes out, and ours gives way.
 my $r = $b->get('/own.html', cookie => "sessionid=$K");

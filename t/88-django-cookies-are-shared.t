@@ -4,6 +4,8 @@
 # MPMs: event
 use v5.36;
 use lib 't/lib';
+use DjSession::Django;
+use DjSession::Shared;
 use DjSession::Test;
 use File::Temp ();
 
@@ -83,5 +85,10 @@ is django('load', $b->session_key) =~ /"7"/, 1, 'H35: Django reads the new one';
 
 is $b->act(u => { flush => \1 })->status, 200, 'a logout';
 is $b->session_key, undef, 'takes the cookie away';
+my $served = DjSession::Django->start(signed_cookies => {
+    SECRET_KEY => $SECRET, SESSION_COOKIE_AGE => 3600 });
+in_turn('cookies', $served, $s->browser(jar => { sessionid => $K }),
+    $ENV{DJS_ROUNDS} // 100);
+$served->stop;
 $s->stop;
 done_testing;

@@ -2,7 +2,7 @@
 
     django_session.py ENGINE SETTINGS make DATA     prints the new key
     django_session.py ENGINE SETTINGS load KEY      prints the data, or null
-    django_session.py ENGINE SETTINGS update KEY DATA
+    django_session.py ENGINE SETTINGS update KEY DATA   prints the key
     django_session.py ENGINE SETTINGS delete KEY
     django_session.py ENGINE SETTINGS version
     django_session.py ENGINE SETTINGS serve
@@ -109,6 +109,7 @@ def run(engine, verb, *words):
     if verb == "update":
         store.update(json.loads(words[1]))
         store.save()
+        return store.session_key
     elif verb == "delete":
         store.delete()
 

@@ -75,13 +75,13 @@ sub changes_at_once ($name, $s, $b) {
 
 # Changes on both sides in turn.
 sub in_turn ($name, $django, $b, $rounds) {
-    my $K = $b->session_key;
     my $wrong = 0;
     for my $i (1 .. $rounds) {
         $b->act(u => { set => { turn => $i } });
-        my $seen = $django->load($K);
+        my $seen = $django->load($b->session_key);
         $wrong++ if ($seen->{turn} // 0) != $i;
-        $django->update($K, { turn => -$i });
+        $b->{jar}{sessionid} =
+            $django->update($b->session_key, { turn => -$i });
         $wrong++ if $b->data->{turn} != -$i;
     }
     return is $wrong, 0, "H35: $name: $rounds changes on each side, in turn";
