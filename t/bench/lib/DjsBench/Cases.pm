@@ -123,6 +123,30 @@ WSGIScriptAlias /django-seed DIR/app.wsgi
 </Directory>
 CONF
 
+# A Django site's own sessions, which mod_djsession shares.
+my $THEIRS = <<'CONF';
+LoadModule djsession_module MODULE
+LoadModule dbd_module MODULES/mod_dbd.so
+DBDriver sqlite3
+DBDParams DIR/users.db
+DjSessionStore STORE
+DjSessionSecretFile DIR/secret.key
+DjSessionDjangoSecretFile DIR/django.key
+DjSession On
+DjSessionEnv Off
+CONF
+
+my %STORE = (
+    file => 'django-file:DIR/sessions',
+    signed_cookies => 'django-cookies:',
+    cache => 'django-cache:MEMCACHED client=pylibmc',
+    cached_db => 'django-cached-db:MEMCACHED client=pylibmc',
+    db => 'django-db:',
+);
+
+my $USER_QUERY = 'DjSessionDjangoUserQuery'
+    . qq( "SELECT password, is_active FROM auth_user WHERE id = %d"\n);
+
 # Who asks for the page must be somebody.
 my $AUTH = <<'CONF';
 LoadModule authn_core_module MODULES/mod_authn_core.so
@@ -158,7 +182,8 @@ CONF
 # id, text, and how: `config`; `seed` what makes the session; `sends` a cookie
 # given here. `memcached` says that there must be one, `wsgi` which class of
 # Django's talks to it ('': none, Django is left out); `check`, that Django asks for the
-# user.
+# user; `engine`, where it keeps its sessions, and `theirs`, that mod_djsession
+# guards the page by one of them.
 my @CASES = (
     { id => 'base', text => 'static page, no session module' },
     { id => 'base_cookie', text => '  same, our cookie sent',
@@ -231,6 +256,21 @@ my @CASES = (
     { id => 'django_user', text => '  same, and its own check (SQLite)',
       seed => 'django', config => $WSGI, wsgi => 'PyLibMCCache',
       memcached => 1, check => 1 },
+    map { (
+        { id => "their_$_", text => "GUARDED by a site's own session, engine $_",
+          config => $AUTH . $THEIRS =~ s/STORE/$STORE{$_}/r
+              . _guard("AuthType DjSession\nRequire djsession-user *\n"),
+          theirs => 1, wsgi => 'PyLibMCCache', memcached => 1, check => 1,
+          engine => $_ },
+        { id => "their_${_}_user", text => '  same, DjSessionDjangoUserQuery',
+          config => $AUTH . $THEIRS =~ s/STORE/$STORE{$_}/r . $USER_QUERY
+              . _guard("AuthType DjSession\nRequire djsession-user *\n"),
+          theirs => 1, wsgi => 'PyLibMCCache', memcached => 1, check => 1,
+          engine => $_ },
+        { id => "django_$_", text => "  DJANGO's own check",
+          seed => 'django', config => $WSGI, wsgi => 'PyLibMCCache',
+          memcached => 1, check => 1, engine => $_ },
+    ) } qw(file signed_cookies cache cached_db db)
 );
 
 # The cases that can run here: `site` lacks something for the others.
@@ -248,6 +288,7 @@ sub _can_run {
     my $site = $self->{site};
     return 0 if $self->{memcached} && !$site->has_tool('memcached');
     return DjsBench::Django::can_run($site, $self->{wsgi})
+            && (!$self->{theirs} || defined $site->{module})
         if defined $self->{wsgi};
     return defined $site->{module} if ($self->{config} // '') =~ /djsession/;
     return 0 if $self->{seed} && !$site->has_module('session');
@@ -304,10 +345,23 @@ sub _make_files {
             or croak 'sqlite3 failed';
         $self->{site}->_give(glob "$dir/sessions.db*");
     }
-    DjsBench::Django::make_app($self->{site}, "$dir/app.wsgi", $self->{wsgi},
-                               $self->{check} && "$dir/users.db",
-                               session_members())
-        if defined $self->{wsgi};
+    $self->_make_app($dir) if defined $self->{wsgi};
+}
+
+# Django's application, what it keeps, and a session of its own.
+sub _make_app {
+    my ($self, $dir) = @_;
+    my $site = $self->{site};
+    if (!-d "$dir/sessions") {
+        mkdir "$dir/sessions", 0700 or croak "$dir/sessions: $!";
+        $site->_give("$dir/sessions");
+    }
+    $site->make_file("$dir/django.key", "correct-horse-battery-staple\n", 0600);
+    my $key = DjsBench::Django::make_app($site, "$dir/app.wsgi", {
+        class => $self->{wsgi}, engine => $self->{engine},
+        check => $self->{check} && "$dir/users.db", files => "$dir/sessions",
+    }, session_members());
+    $self->{sends} = "sessionid=$key" if $self->{theirs};
 }
 
 # Every server has the page, so that all of them carry its modules.

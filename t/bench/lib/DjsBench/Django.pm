@@ -1,5 +1,5 @@
 # DjsBench::Django - the peer that a site would have otherwise: Django under
-# mod_wsgi, its sessions in memcached.
+# mod_wsgi, its sessions in memcached, or where another engine keeps them.
 #
 # The application is as small as Django allows: one view and the middleware of
 # sessions. It answers the user's id, which it takes from the session; or, with
@@ -51,7 +51,8 @@ settings.configure(
     SECRET_KEY="correct-horse-battery-staple",
     ALLOWED_HOSTS=["bench.invalid"],
     ROOT_URLCONF=Urls,
-    SESSION_ENGINE="django.contrib.sessions.backends.cache",
+    SESSION_ENGINE="django.contrib.sessions.backends.ENGINE",
+    SESSION_FILE_PATH="FILES",
     CACHES={"default": {
         "BACKEND": "django.core.cache.backends.memcached.CLASS",
         "LOCATION": "SERVER"}},
@@ -75,7 +76,7 @@ def who(request):
 
 END
 
-# Run by itself, it makes the database.
+# Run by itself, it makes the database, and says the key of a session.
 my $CHECK = <<'END';
 from django.contrib.auth import login
 from django.contrib.auth.models import User
@@ -93,13 +94,21 @@ def who(request):
 
 
 if __name__ == "__main__":
+    from importlib import import_module
+
     call_command("migrate", verbosity=0)
-    User.objects.get_or_create(pk=42, username="ada")
+    user, _ = User.objects.get_or_create(pk=42, username="ada")
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    store.update(MEMBERS)
+    store["_auth_user_hash"] = user.get_session_auth_hash()
+    store.save()
+    print(store.session_key)
 
 END
 
 my $CHECK_SETTINGS = <<'END';
-"INSTALLED_APPS": ["django.contrib.auth", "django.contrib.contenttypes"],
+"INSTALLED_APPS": ["django.contrib.auth", "django.contrib.contenttypes",
+                         "django.contrib.sessions"],
       "AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"],
       "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3",
                                 "NAME": "USERS", "CONN_MAX_AGE": None}}
@@ -146,10 +155,14 @@ sub _python {
 }
 
 # Writes the application to `path`; `items` are the members of its session. It
-# is run once, so that Python has compiled all of it before it is measured. With
-# `check`, a path, Django asks who the user is, and keeps its users there.
+# is run once, so that Python has compiled all of it before it is measured.
+# `how`: `class` of the cache; `check`, a path: Django asks who the user is, and
+# keeps its users there; `engine` of its sessions, `files` a directory for them.
+# Returns a session's key, if it was made.
 sub make_app {
-    my ($site, $path, $class, $check, %items) = @_;
+    my ($site, $path, $how, %items) = @_;
+    my ($class, $check) = @$how{qw(class check)};
+    my $engine = $how->{engine} || 'cache';
     my $text = $class eq '' ? $NOTHING : $APPLICATION;
     my $members = join ', ', map {
         my $value = $items{$_};
@@ -159,6 +172,8 @@ sub make_app {
     $text =~ s/PLACE/$place/;
     $text =~ s/ITEMS/$members/;
     $text =~ s/CLASS/$class/;
+    $text =~ s/backends.ENGINE/backends.$engine/;
+    $text =~ s/FILES/$how->{files}/;
     $text =~ s/SERVER/$site->memcached->name/e;
     my ($code, $middleware, $settings) = !$check ? ($NO_CHECK, '', '')
         : ($CHECK, qq("django.contrib.auth.middleware.$MIDDLEWARE"),
@@ -168,8 +183,9 @@ sub make_app {
     $text =~ s/MORE_SETTINGS/$settings/;
     $text =~ s/"USERS"/"$check"/ if $check;
     $site->make_file($path, $text);
-    _python($site, $text) or croak "$path does not run";
-    $site->_give($check) if $check;
+    my $said = _python($site, $text) or croak "$path does not run";
+    $site->_give($check, glob "$how->{files}/*") if $check;
+    return $said;
 }
 
 1;
