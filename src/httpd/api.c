@@ -16,27 +16,9 @@
 APLOG_USE_MODULE(djsession);
 
 struct djsession {
-    request_rec *top; /* the request that the client sent */
-    request_rec *r;   /* the one that asked */
+    djs_request_t *ctx;
+    request_rec *r;
 };
-
-/* Asked for each time: an internal redirect to a place whose cookie has another
- * name looks up anew, and who has kept a handle means the request's session. */
-static djs_request_t *of(const djsession_t *s)
-{
-    return djs_request_find(s->top);
-}
-
-static djs_session_t *session_of(const djsession_t *s)
-{
-    return &of(s)->session;
-}
-
-/* Nonzero where DjSessionHTTPSOnly keeps a session from a plain request. */
-static int is_hidden(const djsession_t *s)
-{
-    return djs_request_refused(of(s), djs_server_policy(s->r));
-}
 
 /* One number, two names: the public one is for ever. */
 _Static_assert(DJSESSION_EABSENT == DJS_EABSENT, "absent");
@@ -72,7 +54,7 @@ static djsession_t *handle(request_rec *r, djs_request_t *ctx)
 {
     djsession_t *s = apr_palloc(ctx->top->pool, sizeof *s);
 
-    s->top = ctx->top;
+    s->ctx = ctx;
     s->r = r;
     return s;
 }
@@ -103,18 +85,17 @@ static apr_status_t djsession_load(djsession_t **s, request_rec *r)
 
 static djsession_state_e djsession_state(const djsession_t *s)
 {
-    return is_hidden(s) ? DJSESSION_NONE
-                        : (djsession_state_e)session_of(s)->state;
+    return (djsession_state_e)s->ctx->session.state;
 }
 
 static apr_status_t djsession_facts(djsession_facts_t *facts,
                                     const djsession_t *s)
 {
-    const djs_record_t *record = &session_of(s)->record;
+    const djs_record_t *record = &s->ctx->session.record;
 
     memset(facts, 0, sizeof *facts);
     facts->tag = "";
-    switch (is_hidden(s) ? DJS_STATE_NONE : session_of(s)->state) {
+    switch (s->ctx->session.state) {
     case DJS_STATE_LIVE:
         break;
     case DJS_STATE_NONE:
@@ -135,19 +116,16 @@ static apr_status_t djsession_facts(djsession_facts_t *facts,
 static apr_status_t look(djs_bytes_t *json, djsession_t *s, djs_bytes_t key)
 {
     const djs_bytes_t *value;
-    apr_status_t rv;
+    apr_status_t rv = djs_session_get(&s->ctx->session, key, &value);
 
     *json = djs_bytes_of(NULL, 0);
-    if (is_hidden(s)) {
-        return DJSESSION_EABSENT;
-    }
-    rv = djs_session_get(session_of(s), key, &value);
     if (rv == APR_SUCCESS && value == NULL) {
         return DJSESSION_EABSENT;
     }
     if (rv == APR_SUCCESS) {
         *json = djs_bytes_of(
-            apr_pstrmemdup(s->top->pool, value->data, value->len), value->len);
+            apr_pstrmemdup(s->ctx->top->pool, value->data, value->len),
+            value->len);
     }
     return rv;
 }
@@ -173,7 +151,7 @@ static apr_status_t djsession_get_text(const char **text, djsession_t *s,
         return DJSESSION_ETYPE;
     }
     if (rv == APR_SUCCESS) {
-        rv = djs_json_text(&said, value, s->top->pool);
+        rv = djs_json_text(&said, value, s->ctx->top->pool);
     }
     if (rv == APR_SUCCESS && strlen(said.data) != said.len) {
         rv = DJSESSION_EINVALID; /* a NUL in it would cut it */
@@ -184,14 +162,11 @@ static apr_status_t djsession_get_text(const char **text, djsession_t *s,
 
 static apr_status_t djsession_keys(apr_array_header_t **keys, djsession_t *s)
 {
-    apr_pool_t *p = s->top->pool;
-    const djs_json_member_t *items = NULL;
-    int count = 0;
-    apr_status_t rv = APR_SUCCESS;
+    apr_pool_t *p = s->ctx->top->pool;
+    const djs_json_member_t *items;
+    int count;
+    apr_status_t rv = djs_session_items(&s->ctx->session, &items, &count);
 
-    if (!is_hidden(s)) {
-        rv = djs_session_items(session_of(s), &items, &count);
-    }
     *keys = apr_array_make(p, count > 0 ? count : 1, sizeof(const char *));
     for (int i = 0; i < count; i++) {
         djs_bytes_t text;
@@ -206,7 +181,7 @@ static apr_status_t djsession_keys(apr_array_header_t **keys, djsession_t *s)
 static apr_status_t user_key(djs_bytes_t *key, const djsession_t *s)
 {
     return djs_json_text(key, djs_bytes(djs_server_policy(s->r)->user_key),
-                         s->top->pool);
+                         s->ctx->top->pool);
 }
 
 static apr_status_t djsession_user(const char **user, djsession_t *s)
@@ -219,7 +194,7 @@ static apr_status_t djsession_user(const char **user, djsession_t *s)
         rv = look(&value, s, key);
     }
     if (rv == APR_SUCCESS) {
-        djs_bytes_t text = djs_session_user_text(&value, s->top->pool);
+        djs_bytes_t text = djs_session_user_text(&value, s->ctx->top->pool);
 
         *user = text.data;
         rv = text.len > 0 ? APR_SUCCESS : DJSESSION_EABSENT;
@@ -231,10 +206,12 @@ static apr_status_t djsession_user(const char **user, djsession_t *s)
 
 static apr_status_t may_change(const djsession_t *s)
 {
-    if (of(s)->committed) {
+    if (s->ctx->committed) {
         return DJSESSION_ELATE;
     }
-    return is_hidden(s) ? DJSESSION_EREFUSED : APR_SUCCESS;
+    return djs_request_refused(s->ctx, djs_server_policy(s->r))
+               ? DJSESSION_EREFUSED
+               : APR_SUCCESS;
 }
 
 static apr_status_t djsession_set(djsession_t *s, const char *key,
@@ -242,9 +219,9 @@ static apr_status_t djsession_set(djsession_t *s, const char *key,
 {
     apr_status_t rv = may_change(s);
 
-    return rv == APR_SUCCESS
-               ? djs_session_set(session_of(s), djs_bytes(key), djs_bytes(json))
-               : rv;
+    return rv == APR_SUCCESS ? djs_session_set(&s->ctx->session, djs_bytes(key),
+                                               djs_bytes(json))
+                             : rv;
 }
 
 static apr_status_t djsession_set_text(djsession_t *s, const char *key,
@@ -253,7 +230,7 @@ static apr_status_t djsession_set_text(djsession_t *s, const char *key,
     apr_status_t rv = may_change(s);
 
     return rv == APR_SUCCESS
-               ? djs_session_set_text(session_of(s), djs_bytes(key),
+               ? djs_session_set_text(&s->ctx->session, djs_bytes(key),
                                       djs_bytes(text))
                : rv;
 }
@@ -264,9 +241,10 @@ static apr_status_t djsession_incr(djsession_t *s, const char *key,
     apr_status_t rv = may_change(s);
 
     return rv == APR_SUCCESS
-               ? djs_session_incr(session_of(s), djs_bytes(key),
-                                  djs_bytes(apr_psprintf(
-                                      s->top->pool, "%" APR_INT64_T_FMT, by)))
+               ? djs_session_incr(
+                     &s->ctx->session, djs_bytes(key),
+                     djs_bytes(apr_psprintf(s->ctx->top->pool,
+                                            "%" APR_INT64_T_FMT, by)))
                : rv;
 }
 
@@ -276,7 +254,7 @@ static apr_status_t djsession_remove(djsession_t *s, const char *key)
     apr_status_t rv = may_change(s);
 
     return rv == APR_SUCCESS
-               ? djs_session_pop(session_of(s), djs_bytes(key), &ignored)
+               ? djs_session_pop(&s->ctx->session, djs_bytes(key), &ignored)
                : rv;
 }
 
@@ -292,7 +270,7 @@ static apr_status_t djsession_login(djsession_t *s, const char *user)
         rv = user_key(&key, s);
     }
     return rv == APR_SUCCESS
-               ? djs_session_login(session_of(s), key, djs_bytes(user))
+               ? djs_session_login(&s->ctx->session, key, djs_bytes(user))
                : rv;
 }
 
@@ -300,7 +278,7 @@ static apr_status_t djsession_flush(djsession_t *s)
 {
     apr_status_t rv = may_change(s);
 
-    return rv == APR_SUCCESS ? djs_session_flush(session_of(s)) : rv;
+    return rv == APR_SUCCESS ? djs_session_flush(&s->ctx->session) : rv;
 }
 
 static apr_status_t djsession_logout_everywhere(djsession_t *s)
@@ -311,15 +289,16 @@ static apr_status_t djsession_logout_everywhere(djsession_t *s)
     if (rv == APR_SUCCESS) {
         rv = user_key(&key, s);
     }
-    return rv == APR_SUCCESS ? djs_session_logout_everywhere(session_of(s), key)
-                             : rv;
+    return rv == APR_SUCCESS
+               ? djs_session_logout_everywhere(&s->ctx->session, key)
+               : rv;
 }
 
 static apr_status_t djsession_cycle_key(djsession_t *s)
 {
     apr_status_t rv = may_change(s);
 
-    return rv == APR_SUCCESS ? djs_session_cycle_key(session_of(s)) : rv;
+    return rv == APR_SUCCESS ? djs_session_cycle_key(&s->ctx->session) : rv;
 }
 
 static apr_status_t djsession_set_expiry(djsession_t *s, djsession_expiry_e how,
@@ -339,7 +318,7 @@ static apr_status_t djsession_set_expiry(djsession_t *s, djsession_expiry_e how,
     expiry.how = hows[how];
     expiry.seconds = how == DJSESSION_EXPIRY_SECONDS ? when : 0;
     expiry.date = how == DJSESSION_EXPIRY_DATE ? when : 0;
-    return djs_session_set_expiry(session_of(s), &expiry);
+    return djs_session_set_expiry(&s->ctx->session, &expiry);
 }
 
 static apr_status_t djsession_revoke(request_rec *r, const char *user)
@@ -381,12 +360,10 @@ int djs_api_find_stores(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 
         if (!djs_store_add(ap_lookup_provider(DJSESSION_STORE_GROUP, name,
                                               DJSESSION_STORE_VERSION))) {
-            ap_log_error(
-                APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
-                "DJS012: the store %s of another module is not taken:"
-                " its name is ours, there are too many, or it lacks one"
-                " of create, open, get, put, update and remove",
-                name);
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
+                         "DJS012: the store %s of another module is not taken:"
+                         " its name is ours, or there are too many",
+                         name);
         }
     }
     return OK;

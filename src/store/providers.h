@@ -35,9 +35,8 @@ const struct djs_site_methods *djs_store_site(const djs_store_t *store,
                                               void **self);
 
 /* Makes a further store known by its name; as long as the process, or until
- * they are forgotten. 0 when the name is taken, there are too many, or it lacks
- * one of create, open, get, put, update and remove. Not thread-safe: before any
- * store is created. */
+ * they are forgotten. 0 when the name is taken or there are too many. Not
+ * thread-safe: before any store is created. */
 int djs_store_add(const djs_provider_t *provider);
 void djs_store_forget_added(void);
 

@@ -56,9 +56,7 @@ int djs_store_add(const djs_provider_t *provider)
     char name[64];
 
     apr_snprintf(name, sizeof name, "%s:", provider->name);
-    if (added_count == MOST_ADDED || find_provider(name) != NULL ||
-        !provider->create || !provider->open || !provider->get ||
-        !provider->put || !provider->update || !provider->remove) {
+    if (added_count == MOST_ADDED || find_provider(name) != NULL) {
         return 0;
     }
     added[added_count++] = provider;

@@ -216,7 +216,6 @@ static int handler(request_rec *r)
     djsession_t *s;
     apr_status_t rv;
     char *rest, *word;
-    void *kept;
 
     if (!r->handler || strcmp(r->handler, "djstest") != 0) {
         return DECLINED;
@@ -227,14 +226,6 @@ static int handler(request_rec *r)
         return OK;
     }
     rv = load(&s, r);
-    if (strcmp(r->uri, "/m/keep") == 0) { /* and goes on with it elsewhere */
-        apr_pool_userdata_setn(s, "djstest", NULL, r->pool);
-        ap_internal_redirect(apr_pstrcat(r->pool, "/m/other?", r->args, NULL),
-                             r);
-        return OK;
-    }
-    apr_pool_userdata_get(&kept, "djstest", r->pool);
-    s = kept ? kept : s;
     ap_rprintf(r, "load %s %s\n", status_name(rv, r->pool), s ? "s" : "-");
     rest = apr_pstrdup(r->pool, r->args ? r->args : "");
     while (s && (word = apr_strtok(rest, "&", &rest)) != NULL) {
