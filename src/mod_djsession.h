@@ -183,7 +183,10 @@ typedef int djsession_HOOK_djsession_event_t(request_rec *r,
  *     ap_register_provider(p, DJSESSION_STORE_GROUP, provider.name,
  *                          DJSESSION_STORE_VERSION, &provider);
  *
- * can be named in DjSessionStore. One of another version is not seen. */
+ * can be named in DjSessionStore. Its `size` is sizeof(djs_provider_t); the
+ * start says what is wrong with one that is compiled for another version or
+ * lacks a function that every store has, and does not take it. One registered
+ * under another DJSESSION_STORE_VERSION is not seen. */
 #define DJSESSION_STORE_GROUP   "djsession_store"
 #define DJSESSION_STORE_VERSION "1"
 

@@ -263,6 +263,19 @@ refused('its own words say what is wrong', qr/testmem:here is the only one/,
     global => $load, store => 'DjSessionStore testmem:there');
 refused('a store of another version is not known', qr/is no store/,
     global => $load, store => 'DjSessionStore future:here');
+for my $case ([unsized => qr/unsized is of another version/],
+    [older => qr/older is of another version/],
+    [getless => qr/getless lacks a function/],
+    [epochless => qr/epochless has half of a pair/],
+    ['memcache' => qr/memcache has a name that is taken/],
+    ['a/b' => qr{a/b needs a name}])
+{
+    my ($name, $why) = @$case;
+    refused("a store that is wrong is not taken: $name", qr/DJS012: [^\n]*$why/,
+        global => "Define BROKEN_STORES\n$load",
+        store => $name eq 'memcache' ? 'DjSessionStore memcache:'
+                                     : "DjSessionStore $name:here");
+}
 refused('nor one without the module', qr/is no store/,
     store => 'DjSessionStore testmem:here');
 

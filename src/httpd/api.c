@@ -421,13 +421,13 @@ int djs_api_find_stores(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     for (int i = 0; i < names->nelts; i++) {
         const char *name =
             APR_ARRAY_IDX(names, i, ap_list_provider_names_t).provider_name;
+        const char *wrong = djs_store_add(ap_lookup_provider(
+            DJSESSION_STORE_GROUP, name, DJSESSION_STORE_VERSION));
 
-        if (!djs_store_add(ap_lookup_provider(DJSESSION_STORE_GROUP, name,
-                                              DJSESSION_STORE_VERSION))) {
+        if (wrong != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
-                         "DJS012: the store %s of another module is not taken:"
-                         " its name is ours, or there are too many",
-                         name);
+                         "DJS012: another module's store is not taken: %s %s",
+                         name, wrong);
         }
     }
     return OK;

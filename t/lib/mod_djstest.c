@@ -13,6 +13,7 @@
 #include <ap_provider.h>
 #include <httpd.h>
 #include <http_config.h>
+#include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
@@ -466,7 +467,8 @@ static apr_status_t store_remove(void *self, djs_bytes_t key, djs_call_t call,
     return APR_SUCCESS;
 }
 
-static const djs_provider_t testmem = { .name = "testmem",
+static const djs_provider_t testmem = { .size = sizeof(djs_provider_t),
+                                        .name = "testmem",
                                         .create = store_create,
                                         .open = store_open,
                                         .get = store_get,
@@ -474,6 +476,38 @@ static const djs_provider_t testmem = { .name = "testmem",
                                         .update = store_update,
                                         .remove = store_remove };
 static const djs_provider_t future = { .name = "future" };
+
+/* Each is like the one above but for one thing. */
+static struct {
+    const char *name;
+    djs_provider_t provider;
+} broken[] = { { "unsized", { 0 } },  { "older", { 0 } },
+               { "getless", { 0 } },  { "epochless", { 0 } },
+               { "memcache", { 0 } }, { "a/b", { 0 } } };
+
+static apr_status_t store_raise(void *self, djs_bytes_t name, apr_uint64_t to)
+{
+    (void)self;
+    (void)name;
+    (void)to;
+    return APR_ENOTIMPL;
+}
+
+static void register_broken(apr_pool_t *p)
+{
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        broken[i].provider = testmem;
+        broken[i].provider.name = broken[i].name;
+    }
+    broken[0].provider.size = 0;
+    broken[1].provider.size -= sizeof(void *);
+    broken[2].provider.get = NULL;
+    broken[3].provider.raise = store_raise;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        ap_register_provider(p, DJSESSION_STORE_GROUP, broken[i].name,
+                             DJSESSION_STORE_VERSION, &broken[i].provider);
+    }
+}
 
 static void register_hooks(apr_pool_t *p)
 {
@@ -487,6 +521,9 @@ static void register_hooks(apr_pool_t *p)
     ap_register_provider(p, DJSESSION_STORE_GROUP, testmem.name,
                          DJSESSION_STORE_VERSION, &testmem);
     ap_register_provider(p, DJSESSION_STORE_GROUP, future.name, "2", &future);
+    if (ap_exists_config_define("BROKEN_STORES")) {
+        register_broken(p);
+    }
 }
 
 AP_DECLARE_MODULE(djstest) = {
