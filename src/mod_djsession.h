@@ -43,7 +43,10 @@ extern "C" {
 #define DJSESSION_EREFUSED    (DJSESSION_STATUS + 52) /* DjSessionHTTPSOnly */
 
 /* A request's session; as long as the client's request. Subrequests and
- * internal redirects of one request have the same. */
+ * internal redirects of one request have the same. After an internal redirect
+ * an older handle is as good as a new one: should the new place have sessions
+ * of another DjSessionCookieName, and the first one have found none, both stand
+ * for the session of the new place. */
 typedef struct djsession djsession_t;
 
 typedef enum {
@@ -97,8 +100,9 @@ APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_user,
                         (const char **user, djsession_t *s));
 
 /* Changes. DJSESSION_ELATE: the response has begun, it would be lost;
- * DJSESSION_EREFUSED: a plain HTTP request where DjSessionHTTPSOnly is On. A
- * call that fails changes nothing. `json` is any JSON value. */
+ * DJSESSION_EREFUSED: a plain HTTP request where DjSessionHTTPSOnly is On, and
+ * where the functions above see no session. A call that fails changes nothing.
+ * `json` is any JSON value. */
 APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_set,
                         (djsession_t * s, const char *key, const char *json));
 APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_set_text,
@@ -152,13 +156,19 @@ APR_DECLARE_OPTIONAL_FN(apr_status_t, djsession_revoke,
 typedef enum {
     DJSESSION_EVENT_LOADED, /* a live one was found for a request */
     DJSESSION_EVENT_CREATED,
-    DJSESSION_EVENT_SAVED, /* with other data, another deadline or another key
-                            */
-    DJSESSION_EVENT_ENDED  /* by flush, logout or logout_everywhere */
+    DJSESSION_EVENT_SAVED,  /* with other data, another deadline or another key
+                             */
+    DJSESSION_EVENT_ENDED,  /* by flush, logout or logout_everywhere */
+    DJSESSION_EVENT_DROPPED /* another request had ended it: a change of this
+                               one was not saved */
 } djsession_event_e;
 
-/* Called after it has happened; return OK or DECLINED. `s` may be looked at,
- * not changed. Join with
+/* Called after it has happened; return OK or DECLINED. `s` may be looked at; a
+ * change is refused with DJSESSION_ELATE. LOADED comes once for a session,
+ * though an expression and then a place may both have looked it up. Nothing is
+ * told of a save that failed, nor of the sessions that djsession_revoke or a
+ * logout_everywhere ends besides that of the request: nobody looks them up.
+ * More events may be added: pass over those that you do not know. Join with
  *
  *     APR_OPTIONAL_HOOK(djsession, djsession_event, note_event, NULL, NULL,
  *                       APR_HOOK_MIDDLE);
@@ -173,7 +183,10 @@ typedef int djsession_HOOK_djsession_event_t(request_rec *r,
  *     ap_register_provider(p, DJSESSION_STORE_GROUP, provider.name,
  *                          DJSESSION_STORE_VERSION, &provider);
  *
- * can be named in DjSessionStore. One of another version is not seen. */
+ * can be named in DjSessionStore. Its `size` is sizeof(djs_provider_t); the
+ * start says what is wrong with one that is compiled for another version or
+ * lacks a function that every store has, and does not take it. One registered
+ * under another DJSESSION_STORE_VERSION is not seen. */
 #define DJSESSION_STORE_GROUP   "djsession_store"
 #define DJSESSION_STORE_VERSION "1"
 

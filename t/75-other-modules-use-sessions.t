@@ -18,6 +18,16 @@ my $pages = <<'END';
 </Location>
 <Location /m/https>
   DjSessionHTTPSOnly On
+  Header set X-Told "expr=%{DJSESSION:a}"
+</Location>
+<Location /m/other>
+  DjSessionCookieName other
+</Location>
+RewriteEngine On
+RewriteCond expr "%{DJSESSION:a} == 'never'"
+RewriteRule ^/m/short - [F]
+<Location /m/short>
+  DjSessionAbsoluteTimeout 1d
 </Location>
 <Location /m/anyway>
   DjSessionOnStoreError Anonymous
@@ -116,6 +126,67 @@ is "$said{set} $said{flush}", 'late - late -',
     'E17: after the response has begun a change is refused';
 is json($b->data), '{"a":1}', 'E17: what came before is saved';
 
+# Before the handler, and in event hooks.
+%said = ask($b, 'early');
+is $said{r}->header('X-Early'), join(', ', ('ok:live:-') x 3),
+    'from header_parser on the session is there';
+is events($said{r}), 'loaded:live', 'and is looked up once';
+%said = ask($s->browser, 'early');
+is $said{r}->header('X-Early'), join(', ', ('ok:none:-') x 3),
+    'or is known not to be';
+is $said{r}->cookies, 0, 'C07: which begins none';
+%said = ask($b, 'set=a,1&meddle');
+is events($said{r}), 'loaded:live:late, saved:live:late',
+    'an event hook changes nothing';
+is json($b->data), '{"a":1}', 'nor is that kept for later';
+
+%said = ask($b, 'early', '/m/short');
+is $said{r}->header('X-Early'), join(', ', ('ok:live:-') x 3),
+    'an expression may have asked before the place was known';
+is events($said{r}), 'loaded:live', 'which is told of once';
+ask($b, 'login=ada');
+%said = ask($b, 'set=a,5&revoke=ada');
+is events($said{r}), 'loaded:live, dropped:none',
+    'C10: a change that comes after the end is said to be dropped';
+is $b->data, undef, 'C10: and it revives nothing';
+ask($b, 'flush');
+ask($b, 'set=a,1');
+
+# Internal redirects.
+sub redirect ($b, $to, $ops, $first = '') {
+    return ask($b, $first . "redirect=$to," . $ops =~ s/&/%26/gr);
+}
+my $two = $s->browser;
+%said = redirect($two, '/m/other', 'kept&set=a,7&get=a');
+is $said{set}, 'ok -', 'a handle outlives an internal redirect';
+like $two->{jar}{other} // '', qr/^[a-z0-9]{32}$/,
+    'with the session of the new place';
+is +{ ask($two, 'get=a', '/m/other') }->{get}, 'ok 7', 'what it set is saved';
+$key = $two->{jar}{other};
+%said = redirect($two, '/m/other', 'kept&set=b,8&keys');
+is $said{keys}, 'ok a+b', 'it follows to a session that lives there';
+is +{ ask($two, 'keys', '/m/other') }->{keys}, 'ok a+b', 'and adds to that one';
+is $two->{jar}{other}, $key, 'which another one does not replace';
+%said = redirect($two, '/m/other', 'kept&set=c,9', 'set=n,1&');
+is +{ ask($two, 'keys') }->{keys}, 'ok n+c',
+    'a session that has begun before the redirect stays the one';
+is +{ ask($two, 'keys', '/m/other') }->{keys}, 'ok a+b',
+    'and nothing of it is seen in the other';
+my @looks = qw(state get=a user keys facts);
+for my $way ('', 'kept&') {
+    my $name = 'B07: redirected to HTTPSOnly' . ($way && ', an older handle');
+    %said = redirect($b, '/m/https', $way . join '&', @looks, 'set=a,2');
+    is join('; ', map { "$_ $said{$_}" } map { s/=.*//r } @looks),
+        'state ok none; get absent -; user absent -; keys ok ; facts absent '
+        . ' 0 0 0', "$name: nothing of a session is seen";
+    is $said{set}, 'refused -', "$name: nor changed";
+    is $said{r}->header('X-Told') // '', '', "$name: as expressions see it";
+}
+is json($b->data), '{"a":1}', 'B07: and it is as it was';
+%said = ask($b, 'flush&state&facts&keys&set=a,1&state');
+like $said{facts}, qr/^absent/, 'D11: nothing is known of a session flushed';
+is $said{keys}, 'ok ', 'D11: nor has it data';
+
 # One session for a request, whoever changes it; merged with others' changes.
 parallel(4, sub ($i) {
     my $v = $b->other($b->session_key);
@@ -124,14 +195,47 @@ parallel(4, sub ($i) {
 });
 is $b->data->{m}, 20, 'L04: parallel requests lose nothing';
 
-# Trouble.
+# A record that does not open.
 $s->allows(qr/DJS101|DJS102|DJS203|DJS209/);
+my @all = split / /, 'get=a text=a facts user keys set=a,2 set_text=a,b'
+    . ' incr=a,1 remove=a cycle login=ada everywhere flush expiry=2,9';
+my %before = $s->records;
+my $damaged = $s->browser;
+ask($damaged, 'login=eve&set=a,1');
+my %after = $s->records;
+my ($record) = grep { !$before{$_} } sort keys %after;
+my ($until, $hex) = @{ $after{$record} };
+$hex =~ s/(..)$/sprintf '%02x', hex($1) ^ 1/e;
+$s->poke($hex, 'put', $record, $until);
+%said = ask($damaged, join '&', 'state', @all);
+is $said{state}, 'ok unreadable', 'INV8: a record that does not open';
+for my $call ('load', map { s/=.*//r } @all) {
+    like $said{$call} // '', qr/^unreadable /,
+        "INV8: $call: it is neither absent nor ended";
+}
+is $said{r}->cookies, 0, 'INV8: the browser keeps its key';
+is events($said{r}), '', 'INV8: and nothing has happened';
+is_deeply { $s->records }->{$record}, [$until, $hex], 'INV8: nor to the record';
+
+# A save that fails.
 my $dir = $s->storedir;
+my @files = grep { !/lock/ } glob "$dir/*";
+chmod 0400, @files;
+sub told () { return join ' ', $s->log =~ /djstest: (\w+)/g }
+my $told = told();
+%said = ask($b, 'set=a,3');
+is $said{r}->status, 503, 'INV8: a save that fails is a 503';
+is told(), $told .= ' loaded', 'INV8: and no event says that it was saved';
+%said = ask($b, 'flush');
+is $said{r}->status, 503, 'INV8: so is a logout';
+is told(), "$told loaded", 'INV8: nor that the session has ended';
+chmod 0600, @files;
+
+# Trouble.
 rename "$dir/lock", "$dir/lock.away" or die $!;
 %said = ask($b, 'state&get=a&set=a,2&revoke=ada');
 is $said{r}->status, 503, 'I06: with the store in trouble: 503';
-my @all = split / /, 'get=a facts user keys set=a,2 set_text=a,b incr=a,1'
-    . ' remove=a cycle login=ada everywhere flush revoke=ada expiry=2,9';
+push @all, 'revoke=ada';
 %said = ask($b, join('&', 'state', @all), '/m/anyway');
 is $said{state}, 'ok unavailable', 'I06: a module that goes on is told so';
 for my $call ('load', map { s/=.*//r } @all) {
@@ -139,6 +243,7 @@ for my $call ('load', map { s/=.*//r } @all) {
         "I06: $call: an outage is neither absent nor a success";
 }
 is $said{r}->cookies, 0, 'I06: nor a logout';
+is events($said{r}), '', 'I06: and nothing is said to have happened';
 rename "$dir/lock.away", "$dir/lock" or die $!;
 ok $s->wait_until(sub { ($b->data // {})->{a} }, 5), 'and it comes back';
 $s->stop;
@@ -158,6 +263,19 @@ refused('its own words say what is wrong', qr/testmem:here is the only one/,
     global => $load, store => 'DjSessionStore testmem:there');
 refused('a store of another version is not known', qr/is no store/,
     global => $load, store => 'DjSessionStore future:here');
+for my $case ([unsized => qr/unsized is of another version/],
+    [older => qr/older is of another version/],
+    [getless => qr/getless lacks a function/],
+    [epochless => qr/epochless has half of a pair/],
+    ['memcache' => qr/memcache has a name that is taken/],
+    ['a/b' => qr{a/b needs a name}])
+{
+    my ($name, $why) = @$case;
+    refused("a store that is wrong is not taken: $name", qr/DJS012: [^\n]*$why/,
+        global => "Define BROKEN_STORES\n$load",
+        store => $name eq 'memcache' ? 'DjSessionStore memcache:'
+                                     : "DjSessionStore $name:here");
+}
 refused('nor one without the module', qr/is no store/,
     store => 'DjSessionStore testmem:here');
 

@@ -1,7 +1,8 @@
 /* httpd/api.c - what other modules can do with sessions.
  *
- * A handle is the request's session object and the request that asked; all
- * functions go through `look` or `change`, which say whether they may. */
+ * A handle leads to the session object that the client's request has now: it
+ * follows internal redirects. What the place hides no function shows. All go
+ * through `shown`, `is_hidden` or `may_change`. */
 #include <apr_strings.h>
 #include <ap_provider.h>
 #include <httpd.h>
@@ -16,8 +17,11 @@
 APLOG_USE_MODULE(djsession);
 
 struct djsession {
-    djs_request_t *ctx;
-    request_rec *r;
+    djs_request_t *first; /* see `current` */
+    /* The place of a subrequest, which may be gone before the handle: a copy.
+     * NULL: wherever the client's request is. */
+    const djs_policy_t *inside;
+    int of_event; /* shows the session that the event is about */
 };
 
 /* One number, two names: the public one is for ever. */
@@ -50,19 +54,56 @@ APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(djsession, DJSESSION, int, djsession_event,
                                      djsession_t *s),
                                     (r, what, s), OK, DECLINED)
 
-static djsession_t *handle(request_rec *r, djs_request_t *ctx)
+static djsession_t *handle(request_rec *r, djs_request_t *ctx, int of_event)
 {
     djsession_t *s = apr_palloc(ctx->top->pool, sizeof *s);
 
-    s->ctx = ctx;
-    s->r = r;
+    s->first = ctx;
+    s->inside = r->main == NULL
+                    ? NULL
+                    : apr_pmemdup(ctx->top->pool, djs_server_policy(r),
+                                  sizeof *s->inside);
+    s->of_event = of_event;
     return s;
+}
+
+/* Where internal redirects have led to. */
+static request_rec *last_of(const djsession_t *s)
+{
+    request_rec *r = s->first->top;
+
+    while (r->next != NULL) {
+        r = r->next;
+    }
+    return r;
+}
+
+static const djs_policy_t *place_of(const djsession_t *s)
+{
+    return s->inside != NULL ? s->inside : djs_server_policy(last_of(s));
+}
+
+/* An internal redirect may lead to a place that looks under another name: a
+ * handle that was kept follows, or its changes would never be saved. While an
+ * event is told nothing is looked up: it is about this very session. */
+static djs_request_t *current(const djsession_t *s)
+{
+    djs_request_t *now = djs_request_now(s->first);
+
+    return now->telling ? now : djs_request_load(last_of(s));
+}
+
+static apr_pool_t *pool_of(const djsession_t *s)
+{
+    return s->first->top->pool;
 }
 
 void djs_api_tell(request_rec *r, djsession_event_e what, djs_request_t *ctx)
 {
     if (apr_optional_hook_get("djsession_event") != NULL) {
-        (void)djsession_run_djsession_event(r, what, handle(r, ctx));
+        ctx->telling++;
+        (void)djsession_run_djsession_event(r, what, handle(r, ctx, 1));
+        ctx->telling--;
     }
 }
 
@@ -77,25 +118,43 @@ static apr_status_t djsession_load(djsession_t **s, request_rec *r)
     if (view == DJS_VIEW_OFF) {
         return DJSESSION_EOFF;
     }
-    *s = handle(r, ctx);
+    *s = handle(r, ctx, 0);
     return view == DJS_VIEW_TROUBLE      ? DJSESSION_ETROUBLE
            : view == DJS_VIEW_UNREADABLE ? DJSESSION_EUNREADABLE
                                          : APR_SUCCESS;
 }
 
+/* Nonzero when nothing shall be seen of any session where the request is: over
+ * plain HTTP with DjSessionHTTPSOnly, as for expressions. */
+static int is_hidden(const djsession_t *s)
+{
+    return !s->of_event && djs_request_refused(current(s), place_of(s));
+}
+
+static djs_state_e shown(const djsession_t *s)
+{
+    const djs_session_t *session = &current(s)->session;
+
+    if (is_hidden(s) ||
+        (session->state == DJS_STATE_LIVE && session->flushed)) {
+        return DJS_STATE_NONE;
+    }
+    return session->state;
+}
+
 static djsession_state_e djsession_state(const djsession_t *s)
 {
-    return (djsession_state_e)s->ctx->session.state;
+    return (djsession_state_e)shown(s);
 }
 
 static apr_status_t djsession_facts(djsession_facts_t *facts,
                                     const djsession_t *s)
 {
-    const djs_record_t *record = &s->ctx->session.record;
+    const djs_record_t *record = &current(s)->session.record;
 
     memset(facts, 0, sizeof *facts);
     facts->tag = "";
-    switch (s->ctx->session.state) {
+    switch (shown(s)) {
     case DJS_STATE_LIVE:
         break;
     case DJS_STATE_NONE:
@@ -116,16 +175,19 @@ static apr_status_t djsession_facts(djsession_facts_t *facts,
 static apr_status_t look(djs_bytes_t *json, djsession_t *s, djs_bytes_t key)
 {
     const djs_bytes_t *value;
-    apr_status_t rv = djs_session_get(&s->ctx->session, key, &value);
+    apr_status_t rv;
 
     *json = djs_bytes_of(NULL, 0);
+    if (is_hidden(s)) {
+        return DJSESSION_EABSENT;
+    }
+    rv = djs_session_get(&current(s)->session, key, &value);
     if (rv == APR_SUCCESS && value == NULL) {
         return DJSESSION_EABSENT;
     }
     if (rv == APR_SUCCESS) {
         *json = djs_bytes_of(
-            apr_pstrmemdup(s->ctx->top->pool, value->data, value->len),
-            value->len);
+            apr_pstrmemdup(pool_of(s), value->data, value->len), value->len);
     }
     return rv;
 }
@@ -151,7 +213,7 @@ static apr_status_t djsession_get_text(const char **text, djsession_t *s,
         return DJSESSION_ETYPE;
     }
     if (rv == APR_SUCCESS) {
-        rv = djs_json_text(&said, value, s->ctx->top->pool);
+        rv = djs_json_text(&said, value, pool_of(s));
     }
     if (rv == APR_SUCCESS && strlen(said.data) != said.len) {
         rv = DJSESSION_EINVALID; /* a NUL in it would cut it */
@@ -162,11 +224,14 @@ static apr_status_t djsession_get_text(const char **text, djsession_t *s,
 
 static apr_status_t djsession_keys(apr_array_header_t **keys, djsession_t *s)
 {
-    apr_pool_t *p = s->ctx->top->pool;
-    const djs_json_member_t *items;
-    int count;
-    apr_status_t rv = djs_session_items(&s->ctx->session, &items, &count);
+    apr_pool_t *p = pool_of(s);
+    const djs_json_member_t *items = NULL;
+    int count = 0;
+    apr_status_t rv = APR_SUCCESS;
 
+    if (!is_hidden(s)) {
+        rv = djs_session_items(&current(s)->session, &items, &count);
+    }
     *keys = apr_array_make(p, count > 0 ? count : 1, sizeof(const char *));
     for (int i = 0; i < count; i++) {
         djs_bytes_t text;
@@ -180,8 +245,7 @@ static apr_status_t djsession_keys(apr_array_header_t **keys, djsession_t *s)
 
 static apr_status_t user_key(djs_bytes_t *key, const djsession_t *s)
 {
-    return djs_json_text(key, djs_bytes(djs_server_policy(s->r)->user_key),
-                         s->ctx->top->pool);
+    return djs_json_text(key, djs_bytes(place_of(s)->user_key), pool_of(s));
 }
 
 static apr_status_t djsession_user(const char **user, djsession_t *s)
@@ -194,7 +258,7 @@ static apr_status_t djsession_user(const char **user, djsession_t *s)
         rv = look(&value, s, key);
     }
     if (rv == APR_SUCCESS) {
-        djs_bytes_t text = djs_session_user_text(&value, s->ctx->top->pool);
+        djs_bytes_t text = djs_session_user_text(&value, pool_of(s));
 
         *user = text.data;
         rv = text.len > 0 ? APR_SUCCESS : DJSESSION_EABSENT;
@@ -206,12 +270,13 @@ static apr_status_t djsession_user(const char **user, djsession_t *s)
 
 static apr_status_t may_change(const djsession_t *s)
 {
-    if (s->ctx->committed) {
+    const djs_request_t *ctx = current(s);
+
+    if (ctx->committed || ctx->telling) {
         return DJSESSION_ELATE;
     }
-    return djs_request_refused(s->ctx, djs_server_policy(s->r))
-               ? DJSESSION_EREFUSED
-               : APR_SUCCESS;
+    return djs_request_refused(ctx, place_of(s)) ? DJSESSION_EREFUSED
+                                                 : APR_SUCCESS;
 }
 
 static apr_status_t djsession_set(djsession_t *s, const char *key,
@@ -219,8 +284,8 @@ static apr_status_t djsession_set(djsession_t *s, const char *key,
 {
     apr_status_t rv = may_change(s);
 
-    return rv == APR_SUCCESS ? djs_session_set(&s->ctx->session, djs_bytes(key),
-                                               djs_bytes(json))
+    return rv == APR_SUCCESS ? djs_session_set(&current(s)->session,
+                                               djs_bytes(key), djs_bytes(json))
                              : rv;
 }
 
@@ -230,7 +295,7 @@ static apr_status_t djsession_set_text(djsession_t *s, const char *key,
     apr_status_t rv = may_change(s);
 
     return rv == APR_SUCCESS
-               ? djs_session_set_text(&s->ctx->session, djs_bytes(key),
+               ? djs_session_set_text(&current(s)->session, djs_bytes(key),
                                       djs_bytes(text))
                : rv;
 }
@@ -241,10 +306,9 @@ static apr_status_t djsession_incr(djsession_t *s, const char *key,
     apr_status_t rv = may_change(s);
 
     return rv == APR_SUCCESS
-               ? djs_session_incr(
-                     &s->ctx->session, djs_bytes(key),
-                     djs_bytes(apr_psprintf(s->ctx->top->pool,
-                                            "%" APR_INT64_T_FMT, by)))
+               ? djs_session_incr(&current(s)->session, djs_bytes(key),
+                                  djs_bytes(apr_psprintf(
+                                      pool_of(s), "%" APR_INT64_T_FMT, by)))
                : rv;
 }
 
@@ -254,7 +318,7 @@ static apr_status_t djsession_remove(djsession_t *s, const char *key)
     apr_status_t rv = may_change(s);
 
     return rv == APR_SUCCESS
-               ? djs_session_pop(&s->ctx->session, djs_bytes(key), &ignored)
+               ? djs_session_pop(&current(s)->session, djs_bytes(key), &ignored)
                : rv;
 }
 
@@ -270,7 +334,7 @@ static apr_status_t djsession_login(djsession_t *s, const char *user)
         rv = user_key(&key, s);
     }
     return rv == APR_SUCCESS
-               ? djs_session_login(&s->ctx->session, key, djs_bytes(user))
+               ? djs_session_login(&current(s)->session, key, djs_bytes(user))
                : rv;
 }
 
@@ -278,7 +342,7 @@ static apr_status_t djsession_flush(djsession_t *s)
 {
     apr_status_t rv = may_change(s);
 
-    return rv == APR_SUCCESS ? djs_session_flush(&s->ctx->session) : rv;
+    return rv == APR_SUCCESS ? djs_session_flush(&current(s)->session) : rv;
 }
 
 static apr_status_t djsession_logout_everywhere(djsession_t *s)
@@ -290,7 +354,7 @@ static apr_status_t djsession_logout_everywhere(djsession_t *s)
         rv = user_key(&key, s);
     }
     return rv == APR_SUCCESS
-               ? djs_session_logout_everywhere(&s->ctx->session, key)
+               ? djs_session_logout_everywhere(&current(s)->session, key)
                : rv;
 }
 
@@ -298,7 +362,7 @@ static apr_status_t djsession_cycle_key(djsession_t *s)
 {
     apr_status_t rv = may_change(s);
 
-    return rv == APR_SUCCESS ? djs_session_cycle_key(&s->ctx->session) : rv;
+    return rv == APR_SUCCESS ? djs_session_cycle_key(&current(s)->session) : rv;
 }
 
 static apr_status_t djsession_set_expiry(djsession_t *s, djsession_expiry_e how,
@@ -318,7 +382,7 @@ static apr_status_t djsession_set_expiry(djsession_t *s, djsession_expiry_e how,
     expiry.how = hows[how];
     expiry.seconds = how == DJSESSION_EXPIRY_SECONDS ? when : 0;
     expiry.date = how == DJSESSION_EXPIRY_DATE ? when : 0;
-    return djs_session_set_expiry(&s->ctx->session, &expiry);
+    return djs_session_set_expiry(&current(s)->session, &expiry);
 }
 
 static apr_status_t djsession_revoke(request_rec *r, const char *user)
@@ -357,13 +421,13 @@ int djs_api_find_stores(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     for (int i = 0; i < names->nelts; i++) {
         const char *name =
             APR_ARRAY_IDX(names, i, ap_list_provider_names_t).provider_name;
+        const char *wrong = djs_store_add(ap_lookup_provider(
+            DJSESSION_STORE_GROUP, name, DJSESSION_STORE_VERSION));
 
-        if (!djs_store_add(ap_lookup_provider(DJSESSION_STORE_GROUP, name,
-                                              DJSESSION_STORE_VERSION))) {
+        if (wrong != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
-                         "DJS012: the store %s of another module is not taken:"
-                         " its name is ours, or there are too many",
-                         name);
+                         "DJS012: another module's store is not taken: %s %s",
+                         name, wrong);
         }
     }
     return OK;

@@ -270,8 +270,10 @@ static void tell_saved(request_rec *r, djs_request_t *ctx,
     case DJS_DID_END:
         djs_api_tell(r, DJSESSION_EVENT_ENDED, ctx);
         break;
-    case DJS_DID_NOTHING:
     case DJS_DID_DROP:
+        djs_api_tell(r, DJSESSION_EVENT_DROPPED, ctx);
+        break;
+    case DJS_DID_NOTHING:
     case DJS_DID_HAND:
     default:
         break;

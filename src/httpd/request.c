@@ -352,10 +352,19 @@ static djs_request_t *make(request_rec *r, request_rec *top,
         log_refusals(r, ctx);
     }
     ctx->live = ctx->session.state == DJS_STATE_LIVE;
-    if (ctx->live) {
+    return ctx;
+}
+
+/* Tells that a session was found; `first` is the look-up that this one stands
+ * for, or NULL. The same session is told of once. */
+static void tell_loaded(request_rec *r, djs_request_t *ctx,
+                        const djs_request_t *first)
+{
+    if (ctx->live &&
+        (first == NULL || !first->live ||
+         strcmp(first->session.record.tag, ctx->session.record.tag) != 0)) {
         djs_api_tell(r, DJSESSION_EVENT_LOADED, ctx);
     }
-    return ctx;
 }
 
 /* Nonzero when an internal redirect leads from a location that found no session
@@ -397,9 +406,18 @@ static djs_request_t *make_anew(request_rec *r, const djs_request_t *first)
     return ctx;
 }
 
+djs_request_t *djs_request_now(djs_request_t *ctx)
+{
+    djs_request_t *now =
+        ap_get_module_config(ctx->top->request_config, &djsession_module);
+
+    return now != NULL ? now : ctx;
+}
+
 djs_request_t *djs_request_load_early(request_rec *r)
 {
-    djs_request_t *ctx = djs_request_find(r);
+    djs_request_t *first = djs_request_find(r);
+    djs_request_t *ctx = first;
 
     if (ctx == NULL) {
         ctx = make(r, top_of(r), 0);
@@ -414,6 +432,9 @@ djs_request_t *djs_request_load_early(request_rec *r)
     }
     if (r != ctx->top) {
         ap_set_module_config(r->request_config, &djsession_module, ctx);
+    }
+    if (ctx != first) {
+        tell_loaded(r, ctx, first);
     }
     return ctx;
 }

@@ -37,6 +37,7 @@ typedef struct {
     apr_interval_time_t maxage; /* SessionMaxAge, where mod_session decides how
                                    long the session lives; otherwise 0 */
     int touched;                /* mod_session wants a fresh deadline */
+    int telling;   /* a module is being told what happened: no changes now */
     int told;      /* mod_session was told that its changes will be saved */
     int committed; /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
@@ -63,6 +64,10 @@ djs_request_t *djs_request_load_early(request_rec *r);
 
 /* The same if somebody asked before, otherwise NULL. */
 djs_request_t *djs_request_find(request_rec *r);
+
+/* The session object of the client's request as it is now: the one given, or
+ * the one of a look-up that has taken its place since. */
+djs_request_t *djs_request_now(djs_request_t *ctx);
 
 /* Saves what was done to the session under the terms of `policy`; counts
  * against the request's store time. Statuses as djs_commit_save. */

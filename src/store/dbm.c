@@ -535,8 +535,22 @@ static void dbm_about(void *self, djs_about_t *out)
     out->path = ((djs_dbm_t *)self)->path;
 }
 
-const djs_provider_t djs_store_dbm_provider = {
-    "dbm",      dbm_create, dbm_prepare, dbm_open, dbm_get,   dbm_put,
-    dbm_update, dbm_remove, dbm_sweep,   dbm_each, dbm_about, dbm_epoch,
-    dbm_raise,  NULL,       NULL,        NULL,     0,         NULL
-};
+const djs_provider_t djs_store_dbm_provider = { sizeof(djs_provider_t),
+                                                "dbm",
+                                                dbm_create,
+                                                dbm_prepare,
+                                                dbm_open,
+                                                dbm_get,
+                                                dbm_put,
+                                                dbm_update,
+                                                dbm_remove,
+                                                dbm_sweep,
+                                                dbm_each,
+                                                dbm_about,
+                                                dbm_epoch,
+                                                dbm_raise,
+                                                NULL,
+                                                NULL,
+                                                NULL,
+                                                0,
+                                                NULL };

@@ -294,7 +294,8 @@ static void memcache_about(void *self, djs_about_t *out)
     out->remote = djs_mcspec_remote(self);
 }
 
-const djs_provider_t djs_store_memcache_provider = { "memcache",
+const djs_provider_t djs_store_memcache_provider = { sizeof(djs_provider_t),
+                                                     "memcache",
                                                      memcache_create,
                                                      NULL,
                                                      memcache_open,

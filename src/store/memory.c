@@ -221,7 +221,8 @@ static apr_status_t memory_each(void *self, djs_each_fn fn, void *baton,
     return rv;
 }
 
-const djs_provider_t djs_store_memory_provider = { "memory",
+const djs_provider_t djs_store_memory_provider = { sizeof(djs_provider_t),
+                                                   "memory",
                                                    memory_create,
                                                    NULL,
                                                    memory_open,

@@ -35,9 +35,10 @@ const struct djs_site_methods *djs_store_site(const djs_store_t *store,
                                               void **self);
 
 /* Makes a further store known by its name; as long as the process, or until
- * they are forgotten. 0 when the name is taken or there are too many. Not
+ * they are forgotten. NULL, or what is wrong with it, to be read behind "the
+ * store NAME": its form, its name, a function that every store must have. Not
  * thread-safe: before any store is created. */
-int djs_store_add(const djs_provider_t *provider);
+const char *djs_store_add(const djs_provider_t *provider);
 void djs_store_forget_added(void);
 
 /* The epoch that a record of eight bytes holds; 0 when it is none. */

@@ -51,16 +51,50 @@ static const djs_provider_t *find_provider(const char *text)
     return NULL;
 }
 
-int djs_store_add(const djs_provider_t *provider)
+/* What every store must have, and what goes together. */
+static const char *check_functions(const djs_provider_t *provider)
+{
+    if (!provider->create || !provider->open || !provider->get ||
+        !provider->put || !provider->update || !provider->remove) {
+        return "lacks a function: create, open, get, put, update and remove"
+               " must be there";
+    }
+    if ((provider->raise && !provider->epoch) ||
+        !provider->get_beside != !provider->everywhere) {
+        return "has half of a pair: raise needs epoch, and get_beside goes with"
+               " everywhere";
+    }
+    return provider->site ? "has `site`, which is not for other modules" : NULL;
+}
+
+const char *djs_store_add(const djs_provider_t *provider)
 {
     char name[64];
+    const char *wrong;
 
+    if (provider->size != sizeof *provider) {
+        return "is of another version of mod_djsession: compile its module"
+               " with the store/store.h of this one, and have it set `size`";
+    }
+    wrong = check_functions(provider);
+    if (wrong) {
+        return wrong;
+    }
+    if (!provider->name || !provider->name[0] ||
+        strlen(provider->name) >= sizeof name - 1 ||
+        strpbrk(provider->name, ": /")) {
+        return "needs a name of 1 to 62 characters without colon, slash and"
+               " blank";
+    }
     apr_snprintf(name, sizeof name, "%s:", provider->name);
-    if (added_count == MOST_ADDED || find_provider(name) != NULL) {
-        return 0;
+    if (find_provider(name) != NULL) {
+        return "has a name that is taken";
+    }
+    if (added_count == MOST_ADDED) {
+        return "is one too many: sixteen is the most";
     }
     added[added_count++] = provider;
-    return 1;
+    return NULL;
 }
 
 void djs_store_forget_added(void)

@@ -106,8 +106,11 @@ enum {
  * expires records by itself, `each` where it can not list;
  * `about` fills what is not NULL for this store. `get_beside` and `everywhere`
  * are NULL where all records lie in one place; `epoch` and `raise` where epochs
- * are kept like records, `ailing` where there is one tier. */
+ * are kept like records, `ailing` where there is one tier. A store of another
+ * module leaves `site` NULL, and `size` is how it says which form of this
+ * struct it was compiled with. */
 typedef struct {
+    apr_size_t size;  /* sizeof(djs_provider_t) */
     const char *name; /* the word before the colon of a SPEC */
     const char *(*create)(void **self, const char *arg,
                           const char *const *options, apr_size_t max_value,

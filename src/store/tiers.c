@@ -321,10 +321,22 @@ static apr_status_t tiers_raise(void *self, djs_bytes_t name, apr_uint64_t to)
     return djs_store_dbm_provider.raise(((tiers_t *)self)->back, name, to);
 }
 
-const djs_provider_t djs_store_tiers_provider = {
-    "memcache",  tiers_create, tiers_prepare, tiers_open,
-    tiers_get,   tiers_put,    tiers_update,  tiers_remove,
-    tiers_sweep, tiers_each,   tiers_about,   tiers_epoch,
-    tiers_raise, NULL,         NULL,          tiers_ailing,
-    0,           NULL
-};
+const djs_provider_t djs_store_tiers_provider = { sizeof(djs_provider_t),
+                                                  "memcache",
+                                                  tiers_create,
+                                                  tiers_prepare,
+                                                  tiers_open,
+                                                  tiers_get,
+                                                  tiers_put,
+                                                  tiers_update,
+                                                  tiers_remove,
+                                                  tiers_sweep,
+                                                  tiers_each,
+                                                  tiers_about,
+                                                  tiers_epoch,
+                                                  tiers_raise,
+                                                  NULL,
+                                                  NULL,
+                                                  tiers_ailing,
+                                                  0,
+                                                  NULL };

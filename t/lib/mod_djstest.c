@@ -1,14 +1,20 @@
 /* mod_djstest - a module of somebody else's that uses sessions, for tests.
  *
  * SetHandler djstest: the query string is a list of operations, name=a,b; each
- * answers with a line "name status value". Events are counted in X-Events. The
- * store testmem: keeps its records in one process. */
+ * answers with a line "name status value". Behind "kept" they go through the
+ * handle that the request had before an internal redirect; "redirect=/path,ops"
+ * makes one; "early" asks in the hooks before the handler, into X-Early. Events
+ * are counted in X-Events and logged; "meddle" has the hook try a change. The
+ * store testmem: keeps its records in one process, and the others are no
+ * stores. */
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <ap_provider.h>
 #include <httpd.h>
 #include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include "mod_djsession.h"
@@ -211,6 +217,59 @@ static void run_one(request_rec *r, djsession_t *s, char *word)
     }
 }
 
+/* Nonzero when the query string has this word. */
+static int is_asked(request_rec *r, const char *word)
+{
+    return r->args != NULL && strstr(r->args, word) != NULL;
+}
+
+static void keep_handle(request_rec *r, djsession_t *s)
+{
+    ap_set_module_config(r->request_config, &djstest_module, s);
+}
+
+/* What the handler before the redirect has kept. */
+static djsession_t *kept(request_rec *r)
+{
+    return r->prev
+               ? ap_get_module_config(r->prev->request_config, &djstest_module)
+               : NULL;
+}
+
+static void redirect(request_rec *r, djsession_t *s, char *to)
+{
+    char *ops = strchr(to, ',');
+
+    if (ops) {
+        *ops = '?';
+    }
+    ap_unescape_url(to);
+    keep_handle(r, s);
+    ap_internal_redirect(to, r);
+}
+
+/* Asks as authorization or a filter would, before there is a handler. */
+static int ask_early(request_rec *r)
+{
+    static const char *const states[] = { "live", "none", "unavailable",
+                                          "unreadable" };
+    djsession_t *s;
+    const char *user = NULL;
+
+    if (load && is_asked(r, "early")) {
+        apr_status_t rv = load(&s, r);
+
+        if (s) {
+            (void)user_of(&user, s);
+        }
+        apr_table_mergen(
+            r->err_headers_out, "X-Early",
+            apr_psprintf(r->pool, "%s:%s:%s", status_name(rv, r->pool),
+                         s ? states[state_of(s)] : "-", user ? user : "-"));
+    }
+    return DECLINED;
+}
+
 static int handler(request_rec *r)
 {
     djsession_t *s;
@@ -225,10 +284,17 @@ static int handler(request_rec *r)
         ap_rputs("nobody offers sessions\n", r);
         return OK;
     }
-    rv = load(&s, r);
-    ap_rprintf(r, "load %s %s\n", status_name(rv, r->pool), s ? "s" : "-");
+    s = is_asked(r, "kept") ? kept(r) : NULL;
+    if (!s) {
+        rv = load(&s, r);
+        ap_rprintf(r, "load %s %s\n", status_name(rv, r->pool), s ? "s" : "-");
+    }
     rest = apr_pstrdup(r->pool, r->args ? r->args : "");
     while (s && (word = apr_strtok(rest, "&", &rest)) != NULL) {
+        if (strncmp(word, "redirect=", 9) == 0) {
+            redirect(r, s, word + 9);
+            return OK;
+        }
         run_one(r, s, word);
         rest = rest ? rest : (char *)"";
     }
@@ -239,13 +305,18 @@ static int handler(request_rec *r)
 
 static int note_event(request_rec *r, djsession_event_e what, djsession_t *s)
 {
-    static const char *const names[] = { "loaded", "created", "saved",
-                                         "ended" };
+    static const char *const names[] = { "loaded", "created", "saved", "ended",
+                                         "dropped" };
 
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "djstest: %s", names[what]);
     apr_table_mergen(
         r->err_headers_out, "X-Events",
         apr_pstrcat(r->pool, names[what], ":",
-                    state_of(s) == DJSESSION_LIVE ? "live" : "none", NULL));
+                    state_of(s) == DJSESSION_LIVE ? "live" : "none",
+                    !is_asked(r, "meddle")                ? ""
+                    : set(s, "m", "1") == DJSESSION_ELATE ? ":late"
+                                                          : ":changed",
+                    NULL));
     return OK;
 }
 
@@ -396,7 +467,8 @@ static apr_status_t store_remove(void *self, djs_bytes_t key, djs_call_t call,
     return APR_SUCCESS;
 }
 
-static const djs_provider_t testmem = { .name = "testmem",
+static const djs_provider_t testmem = { .size = sizeof(djs_provider_t),
+                                        .name = "testmem",
                                         .create = store_create,
                                         .open = store_open,
                                         .get = store_get,
@@ -405,8 +477,43 @@ static const djs_provider_t testmem = { .name = "testmem",
                                         .remove = store_remove };
 static const djs_provider_t future = { .name = "future" };
 
+/* Each is like the one above but for one thing. */
+static struct {
+    const char *name;
+    djs_provider_t provider;
+} broken[] = { { "unsized", { 0 } },  { "older", { 0 } },
+               { "getless", { 0 } },  { "epochless", { 0 } },
+               { "memcache", { 0 } }, { "a/b", { 0 } } };
+
+static apr_status_t store_raise(void *self, djs_bytes_t name, apr_uint64_t to)
+{
+    (void)self;
+    (void)name;
+    (void)to;
+    return APR_ENOTIMPL;
+}
+
+static void register_broken(apr_pool_t *p)
+{
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        broken[i].provider = testmem;
+        broken[i].provider.name = broken[i].name;
+    }
+    broken[0].provider.size = 0;
+    broken[1].provider.size -= sizeof(void *);
+    broken[2].provider.get = NULL;
+    broken[3].provider.raise = store_raise;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        ap_register_provider(p, DJSESSION_STORE_GROUP, broken[i].name,
+                             DJSESSION_STORE_VERSION, &broken[i].provider);
+    }
+}
+
 static void register_hooks(apr_pool_t *p)
 {
+    ap_hook_header_parser(ask_early, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_access_checker(ask_early, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(ask_early, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_optional_fn_retrieve(find_functions, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(djsession, djsession_event, note_event, NULL, NULL,
@@ -414,6 +521,9 @@ static void register_hooks(apr_pool_t *p)
     ap_register_provider(p, DJSESSION_STORE_GROUP, testmem.name,
                          DJSESSION_STORE_VERSION, &testmem);
     ap_register_provider(p, DJSESSION_STORE_GROUP, future.name, "2", &future);
+    if (ap_exists_config_define("BROKEN_STORES")) {
+        register_broken(p);
+    }
 }
 
 AP_DECLARE_MODULE(djstest) = {
