@@ -293,7 +293,8 @@ static const char *read_store(const djs_row_t *row, void *field, int argc,
                             "\"%s\" is no store: write dbm:PATH"
                             " [type=sdbm|gdbm|db] [shards=N],"
                             " memcache:HOST:PORT[,HOST:PORT...] [option=value],"
-                            " or both, memcache: first",
+                            " or both, memcache: first; for a Django site's own"
+                            " sessions see doc/guide, 13",
                             argv[0]);
     }
     for (i = 1; i < argc; i++) {

@@ -159,7 +159,10 @@ const char *djs_store_create(djs_store_t **out, const char *spec,
     return apr_psprintf(pconf,
                         "\"%s\" names no store: use dbm:PATH, as in "
                         "dbm:/var/lib/djsession, or memcache:HOST:PORT, as in "
-                        "memcache:127.0.0.1:11211",
+                        "memcache:127.0.0.1:11211; for a Django site's own "
+                        "sessions django-db:, django-cache:HOST:PORT, "
+                        "django-cached-db:HOST:PORT, django-file:DIR or "
+                        "django-cookies:",
                         spec);
 }
 
