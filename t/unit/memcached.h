@@ -43,18 +43,25 @@ static inline struct sockaddr_in loopback(int port)
     return in;
 }
 
-/* A port that nobody listens on just now. */
+/* A port that nobody listens on just now, and none of those that the system
+ * gives to clients, as a rule: one of them might have taken it meanwhile. */
 static inline int free_port(void)
 {
-    struct sockaddr_in in = loopback(0);
-    socklen_t len = sizeof in;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    static unsigned next;
+    int tries = 100, done = -1;
+    struct sockaddr_in in;
 
-    if (bind(fd, (struct sockaddr *)&in, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&in, &len) != 0) {
+    next = next ? next : (unsigned)getpid() * 7919u;
+    while (done != 0 && tries-- > 0) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        in = loopback((int)(10240 + (next += 97) % 20000));
+        done = bind(fd, (struct sockaddr *)&in, sizeof in);
+        close(fd);
+    }
+    if (done != 0) {
         abort();
     }
-    close(fd);
     return ntohs(in.sin_port);
 }
 

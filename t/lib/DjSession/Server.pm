@@ -303,11 +303,18 @@ sub expand ($s, $text) {
 
 # --- life -------------------------------------------------------------------
 
+# None of those that the system gives to clients: one of them might have taken it
+# before the server that it is for has begun.
 sub free_port {
-    my $sock = IO::Socket::INET->new(
-        Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0
-    ) // die "no free port: $!";
-    return $sock->sockport;
+    my ($low) = slurp('/proc/sys/net/ipv4/ip_local_port_range') =~ /^(\d+)/;
+    my $room = ($low // 0) - 10_240;
+    for (1 .. 100) {
+        my $sock = IO::Socket::INET->new(Listen => 1,
+            LocalAddr => '127.0.0.1', ReuseAddr => 1,
+            LocalPort => $room > 1000 ? 10_240 + int rand $room : 0);
+        return $sock->sockport if $sock;
+    }
+    die "no free port: $!";
 }
 
 sub write_configuration ($s) {
