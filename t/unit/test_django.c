@@ -15,6 +15,7 @@
 #include "codec/base64.h"
 #include "codec/deflate.h"
 #include "codec/django_auth.h"
+#include "base/django_memcached.h"
 #include "codec/django_cache.h"
 #include "codec/django_sign.h"
 #ifdef __GLIBC__ /* others do not tell what they have handed out */
@@ -514,6 +515,38 @@ static void passwords_are_right_wrong_or_unknown(void **state)
     }
 }
 
+/* As pymemcache, libmemcached and zlib's crc32 say; t/89 asks the clients. */
+static void each_client_chooses_its_server(void **state)
+{
+    static const char *const servers[] = { "127.0.0.1:11211", "127.0.0.1:11212",
+                                           "10.0.0.7:11211" };
+    static const struct {
+        const char *key;
+        int asked[3]; /* by pymemcache, pylibmc, memcache */
+    } rows[] = {
+        { ":1:django.contrib.sessions.cacheaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          { 1, 1, 2 } },
+        { ":1:django.contrib.sessions.cachebbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+          { 0, 1, 2 } },
+        { ":1:django.contrib.sessions.cachecccccccccccccccccccccccccccccccc",
+          { 2, 0, 2 } },
+        { ":1:django.contrib.sessions.cacheffffffffffffffffffffffffffffffff",
+          { 2, 2, 0 } },
+        { "x", { 2, 1, 1 } },
+        { "xy", { 2, 2, 2 } },
+        { "xyz", { 2, 1, 0 } }
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int c = 0; c < 3; c++) {
+            assert_int_equal(djs_django_server((djs_django_client_e)c, servers,
+                                               3, djs_bytes(rows[i].key), pool),
+                             rows[i].asked[c]);
+        }
+    }
+}
+
 #define WITH_POOL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -535,6 +568,7 @@ int main(void)
         WITH_POOL(flags_say_what_a_value_is),
         WITH_POOL(a_cache_file_ends_at_its_time),
         WITH_POOL(entries_are_named_as_django_names_them),
+        WITH_POOL(each_client_chooses_its_server),
         WITH_POOL(passwords_are_right_wrong_or_unknown),
     };
     int failures;
