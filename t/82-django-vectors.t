@@ -171,12 +171,56 @@ sub check_server ($case) {
         "$case->{id}: the server that $case->{backend} asks";
 }
 
+# Rows and files round their end.
+sub check_end ($case) {
+    my $local = $case->{settings}{USE_TZ} // 1 ? ''
+        : $case->{settings}{TIME_ZONE};
+    my ($alive, $data) = ask('alive', $case->{engine},
+        decode_base64($case->{raw_b64}), micro($case->{now}),
+        "$case->{settings}{SESSION_COOKIE_AGE}000000",
+        $case->{engine} eq 'file' ? micro($case->{mtime})
+            : $case->{expire_date}, $local, utf8($case->{secret_key}));
+    my $name = "H35: $case->{id}, $case->{label}";
+    my %may = map { $_ => 1 } $case->{verdict}, @{ $case->{also_ok} };
+    ok $may{ $alive ? 'ok' : 'expired' }, "$name: " . ($alive ? 'alive' : 'over');
+    is $data, $case->{data_text}, 'with its data' if $alive;
+    return;
+}
+
+# Seconds, with a fraction or not, as microseconds.
+sub micro ($seconds) { return sprintf '%.0f', $seconds * 1e6 }
+
+sub check_cookie_header ($case) {
+    my ($count, $key) = ask('last', utf8($case->{header}));
+    return is "$count $key", $case->{accept_as_key}
+        ? "1 $case->{cookie_value}" : '0 ',
+        "H35: $case->{id}: \"$case->{label}\" has the key that Django finds";
+}
+
+# What Django's middleware sends for a session that is saved; the order of
+# attributes and the case of their names are free (RFC 6265).
+sub check_set_cookie ($case) {
+    my %has = %{ $case->{settings} };
+    my (undef, $header) = ask('setcookie', $case->{data_text},
+        $case->{session_key}, "$case->{now}000000",
+        "$has{SESSION_COOKIE_AGE}000000",
+        $has{SESSION_EXPIRE_AT_BROWSER_CLOSE} ? 1 : 0);
+    my ($ours, $theirs) = map { join '; ',
+        sort map { s/^expires/Expires/r } split /; / } $header,
+        $case->{set_cookie};
+    return is $ours, $theirs, "H35: $case->{id}, $case->{label}: the cookie";
+}
+
 check_reading($_) for map { cases_of($_) } sort keys %cases;
 check_writing($_) for cases_of('write');
 check_renewal($_) for cases_of('renew');
 check_names($_) for grep { $_->{settings} } cases_of('cache');
 check_login($_) for cases_of('auth');
 check_server($_) for cases_of('servers');
+check_end($_) for cases_of('expiry');
+check_cookie_header($_) for cases_of('cookieheader');
+check_set_cookie($_) for grep {
+    ($_->{set_cookie} // '') =~ /^\w+=[a-z0-9]/ } cases_of('setcookie');
 
 close $to;
 waitpid $pid, 0;

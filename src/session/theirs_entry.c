@@ -138,6 +138,11 @@ static void judge(djs_record_t *record, const djs_entry_t *entry,
         record->expires = entry->expires;
         record->saved = entry->expires - record->age;
     }
+    else if (entry->written > 0 && own.how == DJS_EXPIRY_SECONDS &&
+             own.seconds > 0) { /* Django never ends such a file */
+        record->saved = entry->written;
+        record->expires = DJS_STORE_FOREVER;
+    }
     else if (entry->written > 0) {
         record->saved = entry->written;
         record->expires =

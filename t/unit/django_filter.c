@@ -7,6 +7,7 @@
  * verdict, a status, an index), then bytes behind their length. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
@@ -15,6 +16,9 @@
 #include "codec/django_sign.h"
 #include "codec/pickle.h"
 #include "codec/pynumber.h"
+#include "session/cookie.h"
+#include "session/theirs.h"
+#include "store/site_rows.h"
 
 #define UNLIMITED ((apr_size_t)1 << 26)
 #define FIELDS    16
@@ -178,18 +182,84 @@ static int ask_float(question_t *q)
     return rv;
 }
 
+/* Engine, text, now, greatest age (both in microseconds), when it was written
+ * (the same; of a file) or the text of expire_date, the site's time zone where
+ * its times are local, the secret: 1 when it is alive, and its data. */
+static int ask_alive(question_t *q)
+{
+    int is_file = djs_bytes_equal(q->field[1], djs_bytes("file"));
+    struct djs_site site = { &q->field[7], 1, NULL, 0 };
+    djs_place_t place = { .max_size = UNLIMITED, .site = &site };
+    djs_terms_t terms = { .lifetime = { number_of(q, 4), 0 } };
+    djs_theirs_t job = { &place, &terms, { number_of(q, 3), 0, 0 }, q->p };
+    djs_entry_t entry = { .text = q->field[2] };
+    djs_record_t record;
+    int writable;
+
+    if (djs_store_create(&place.store, is_file ? "django-file:/" : "django-db:",
+                         NULL, 4096, q->p) != NULL) {
+        return 2;
+    }
+    if (is_file) {
+        entry.written = number_of(q, 5);
+    }
+    else {
+        setenv("TZ", text_of(q, 6), 1);
+        tzset();
+        if (!djs_rows_time_read(&entry.expires, text_of(q, 5),
+                                q->field[6].len > 0)) {
+            return 2;
+        }
+    }
+    if (djs_theirs_open(&record, &writable, &entry, &job) != APR_SUCCESS) {
+        return 0;
+    }
+    q->answer = record.body;
+    return 1;
+}
+
+/* A Cookie header: whether it has a key, and which. */
+static int ask_last(question_t *q)
+{
+    djs_candidates_t sent;
+
+    djs_cookie_last(&sent, q->field[1], djs_bytes("sessionid"), 1, q->p);
+    q->answer = sent.count > 0 ? sent.keys[0] : djs_bytes("");
+    return sent.count;
+}
+
+/* The data of a session that is saved, its key, now and its age (both in
+ * microseconds), whether it ends with the browser: the Set-Cookie. */
+static int ask_set_cookie(question_t *q)
+{
+    const djs_cookie_t cookie = { "sessionid",     NULL, "/", 0, 1, 0,
+                                  DJS_SAMESITE_LAX };
+    djs_terms_t terms = { .lifetime = { number_of(q, 4),
+                                        (int)number_of(q, 5) } };
+    djs_record_t record = { .body = q->field[1] };
+    apr_time_t now = number_of(q, 3);
+    apr_int64_t max_age;
+
+    djs_theirs_stamp(&record, &max_age, &terms, now);
+    q->answer =
+        djs_bytes(djs_cookie_set(&cookie, text_of(q, 2), max_age, now, q->p));
+    return 0;
+}
+
 static const struct {
     const char *name;
     int fields; /* at least so many, with the name */
     int (*ask)(question_t *q);
 } questions[] = {
-    { "pickle", 2, ask_pickle },     { "pickled", 2, ask_pickled },
-    { "flagged", 3, ask_flagged },   { "file", 3, ask_file },
-    { "filed", 3, ask_filed },       { "row", 2, ask_row },
-    { "loads", 7, ask_loads },       { "dumps", 7, ask_dumps },
-    { "resign", 7, ask_resign },     { "auth", 5, ask_auth },
-    { "password", 3, ask_password }, { "server", 4, ask_server },
-    { "names", 5, ask_names },       { "float", 2, ask_float },
+    { "pickle", 2, ask_pickle },        { "pickled", 2, ask_pickled },
+    { "flagged", 3, ask_flagged },      { "file", 3, ask_file },
+    { "filed", 3, ask_filed },          { "row", 2, ask_row },
+    { "loads", 7, ask_loads },          { "dumps", 7, ask_dumps },
+    { "resign", 7, ask_resign },        { "auth", 5, ask_auth },
+    { "password", 3, ask_password },    { "server", 4, ask_server },
+    { "names", 5, ask_names },          { "float", 2, ask_float },
+    { "alive", 8, ask_alive },          { "last", 2, ask_last },
+    { "setcookie", 6, ask_set_cookie },
 };
 
 static int get_number(apr_uint32_t *out)

@@ -183,6 +183,10 @@ static int end(void **state)
 {
     (void)state;
     assert_int_equal(lent, 0);
+    if (handle != NULL) {
+        apr_dbd_close(driver, handle);
+        handle = NULL;
+    }
     remove_dir(dir);
     apr_pool_destroy(pool);
     return 0;
