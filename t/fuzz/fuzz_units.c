@@ -12,6 +12,7 @@
 #include "session/civil.h"
 #include "session/cookie.h"
 #include "session/expiry.h"
+#include "store/site_rows.h"
 
 static apr_pool_t *pool;
 
@@ -146,6 +147,21 @@ static void check_renewal(apr_time_t saved, apr_time_t now, int percent)
                               : passed * 100 >= (__int128)age * percent));
 }
 
+/* expire_date of a row: what is read is written, and read, as the same. */
+static void check_row_time(const char *text)
+{
+    apr_time_t time = 0, again = 0;
+    const char *written;
+
+    if (djs_rows_time_read(&time, text, 0) && time >= 0) {
+        written = djs_rows_time_text(time, 0, pool);
+        assert(written);
+        assert(djs_rows_time_read(&again, written, 0));
+        assert(again == time || time > DJS_STORE_FOREVER);
+    }
+    (void)djs_rows_time_read(&time, text, 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apr_int64_t times[2] = { 0, 0 };
@@ -162,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_date(djs_bytes_of((const char *)data, size));
     check_expiry(djs_bytes_of((const char *)data, size), times[1]);
     check_civil(times[0]);
+    check_row_time(text);
     check_renewal(times[0], times[1], size ? data[0] % 101 : 0);
     apr_pool_clear(pool);
     return 0;
