@@ -163,6 +163,50 @@ static void a_lock_is_deleted_once_only(void **state)
     assert_string_equal(value_of(store, "a"), "value++");
 }
 
+static apr_status_t gone(djs_update_t *todo, djs_bytes_t current, void *baton,
+                         apr_pool_t *scratch)
+{
+    (void)current;
+    (void)scratch;
+    apr_sleep(*(const apr_interval_time_t *)baton);
+    todo->what = DJS_UPDATE_REMOVE;
+    return APR_SUCCESS;
+}
+
+/* I18, L04: so may the removal of what was seen under the lock: nobody writes
+ * meanwhile what it would take away. */
+static void a_removal_in_doubt_keeps_its_lock(void **state)
+{
+    djs_store_t *store = relayed(NULL, pool);
+    apr_interval_time_t none = 0;
+
+    (void)state;
+    assert_int_equal(put(store, "a", DJS_PUT_NEW), APR_SUCCESS);
+    relay_forget(&relay);
+    relay_lose(&relay, "delete ", 2);
+    assert_true(is_trouble(djs_store_update(store, djs_bytes("a"), gone, &none,
+                                            call_within(DEADLINE), pool)));
+    assert_int_equal(relay_count(&relay, "delete "), 2);
+    assert_int_equal(put(store, "a", DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(grow(store, "a", DEADLINE), DJS_ETIMEOUT);
+}
+
+/* L04: who has taken so long that its lock may be another's removes nothing. */
+static void no_removal_outlives_its_lock(void **state)
+{
+    djs_store_t *store = relayed(NULL, pool);
+    apr_interval_time_t long_time = 950 * 1000;
+
+    (void)state;
+    assert_int_equal(put(store, "a", DJS_PUT_NEW), APR_SUCCESS);
+    relay_forget(&relay);
+    assert_int_equal(
+        djs_store_update(store, djs_bytes("a"), gone, &long_time, soon(), pool),
+        DJS_ETIMEOUT);
+    assert_int_equal(relay_count(&relay, "delete "), 0);
+    assert_string_equal(value_of(store, "a"), "value");
+}
+
 static apr_status_t too_slow(djs_update_t *todo, djs_bytes_t current,
                              void *baton, apr_pool_t *scratch)
 {
@@ -562,7 +606,9 @@ int main(void)
         cmocka_unit_test(a_lock_whose_answer_was_lost_is_ours),
         cmocka_unit_test(a_write_in_doubt_keeps_its_lock),
         cmocka_unit_test(a_lock_is_deleted_once_only),
+        cmocka_unit_test(a_removal_in_doubt_keeps_its_lock),
         cmocka_unit_test(no_write_outlives_its_lock),
+        cmocka_unit_test(no_removal_outlives_its_lock),
         cmocka_unit_test(a_twin_is_filled_though_the_answer_was_lost),
         cmocka_unit_test(taken_on_one_twin_is_taken),
         cmocka_unit_test(a_tombstone_outlives_the_record),
