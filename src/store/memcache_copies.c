@@ -277,7 +277,8 @@ apr_status_t djs_copies_end(djs_copies_t *c)
     return write_all(c, &tombstone);
 }
 
-/* A try that failed may have added it: then what lies there is ours. */
+/* A try that failed may have added it, or may do so yet. Where a tombstone will
+ * be, that harms nobody: then what lies there is ours. */
 static int is_there(djs_copies_t *c, int i, const djs_mcitem_t *item)
 {
     djs_bytes_t got;
@@ -303,6 +304,11 @@ apr_status_t djs_copies_add(djs_copies_t *c, djs_item_t item)
 
         if (rv == DJS_ETAKEN && again && is_there(c, i, &packed)) {
             rv = APR_SUCCESS;
+        }
+        if (rv == APR_SUCCESS && again && c->owners.count == 1) {
+            (void)djs_link_delete(link, c->name, until, 0);
+            c->given_up = 1;
+            return DJS_ETAKEN;
         }
         if (rv == DJS_ETAKEN) {
             if (done > 0) {
