@@ -49,6 +49,24 @@ is warnings_of(global => DjSession::Server::slurp('doc/examples/djsession.conf')
 
 # --- surprises ---------------------------------------------------------------
 
+my $guard = "<Location /a>\nRequire djsession-user *\n%s</Location>\n";
+my $on = "<Location /b>\nDjSession On\n</Location>\n";
+my $blind = qr/^DJS013: Require djsession-user \* .*DjSession On there \(\S+httpd\.conf line \d+\)$/;
+like warnings_of(conf => sprintf $guard, "DjSession Off\n"), $blind,
+    'N10: a guard where DjSession is Off is named';
+like warnings_of(conf => "DjSession On\n" . sprintf $guard, "DjSession Off\n"),
+    $blind, 'N10: also where its host says On';
+like warnings_of(conf => sprintf($guard, ''),
+    after => "<VirtualHost 127.0.0.1:\@PORT\@>\nDjSession On\n</VirtualHost>\n"),
+    $blind, 'N10: or another host';
+is warnings_of(conf => sprintf($guard, $_->[0]) . $_->[1],
+    global => $_->[2] // '', after => $_->[3] // ''), '',
+    'N10: and nothing is said where it may have sessions'
+    for ["DjSession On\n", ''], ['', "DjSession On\n"], ['', $on],
+        ['', '', $on], ['', '', "DjSession On\n"];
+is warnings_of(global => sprintf($guard, ''), conf => "DjSession On\n"), '',
+    'N10: a guard of the main server is that of every host';
+
 my $said = warnings_of(conf => <<'CONF');
 DjSession On
 DjSessionCookieAge 5m

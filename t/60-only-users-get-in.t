@@ -213,7 +213,7 @@ is $nobody->get('/cgi/act/open')->status, 200, 'P05: and to open pages';
 $s->mend_store;
 is $ada->get('/cgi/act/in')->status, 200, 'P05: back at once';
 
-$s->expects(qr/DJS301/, qr/DJS302/, qr/DJS303/, qr/DJS101/);
+$s->expects(qr/DJS301/, qr/DJS302/, qr/DJS303/, qr/DJS013/, qr/DJS101/);
 $s->allows(qr/AH01627|AH01630|AH01631|AH01618|AH01617|AH01614|AH01796|AH00540/);
 $s->stop;
 done_testing;

@@ -48,9 +48,9 @@ SessionHeader X-Session
   AuthUserFile @DIR@/users
   Require valid-user
 </Location>
-<Location /secure>
+<LocationMatch "^/(secure|cgi/act/only)">
   DjSessionHTTPSOnly On
-</Location>
+</LocationMatch>
 <Location /see>
   DjSession On
   DjSessionEnv Data
@@ -128,6 +128,15 @@ my $plain = $s->browser;
 $r = $plain->get('/secure?a=1');
 is $r->status, 503, 'B07: DjSessionHTTPSOnly holds for mod_session, too';
 is $plain->session_key, undef, 'no cookie goes out in the clear';
+$plain->get('/set?a=1');
+like $plain->get('/cgi/act?location=/cgi/act')->env->{HTTP_SESSION} // '',
+    qr/a=1/, 'a page behind a redirect sees the session';
+unlike $plain->get('/cgi/act?location=/cgi/act/only')->env->{HTTP_SESSION} // '',
+    qr/a=1/, 'B07: not where DjSessionHTTPSOnly is On';
+is $plain->get('/set?b=2;goto=/secure?c=3')->status, 503,
+    'B07: nor is it changed there';
+$plain->get('/set?a');
+is $plain->session_key, undef, 'and it ends where it may';
 $s->expects(qr/DJS402: .*plain HTTP/);
 
 # A session that ends while a request of its runs stays ended.

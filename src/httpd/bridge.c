@@ -89,16 +89,23 @@ static apr_time_t deadline_of(request_rec *r, djs_session_t *s)
                : 0;
 }
 
+static session_rec *empty_table(apr_pool_t *p)
+{
+    session_rec *z = apr_pcalloc(p, sizeof *z);
+
+    z->pool = p;
+    z->entries = apr_table_make(p, 8);
+    return z;
+}
+
 static apr_status_t fill(request_rec *r, djs_request_t *ctx)
 {
     apr_pool_t *p = ctx->top->pool;
     bridge_t *bridge = apr_pcalloc(p, sizeof *bridge);
-    session_rec *z = apr_pcalloc(p, sizeof *z);
+    session_rec *z = empty_table(p);
     const djs_json_member_t *items = NULL;
     int count = 0, i;
 
-    z->pool = p;
-    z->entries = apr_table_make(p, 8);
     if (ctx->session.state == DJS_STATE_LIVE) {
         apr_status_t rv = djs_session_items(&ctx->session, &items, &count);
 
@@ -130,6 +137,14 @@ static apr_status_t load(request_rec *r, session_rec **z)
     }
     ctx = djs_request_load(r);
     ctx->depends = 1;
+    if (djs_request_refused(ctx, policy)) {
+        /* Over plain HTTP a redirect may lead here with a session. */
+        if (ctx->veil == NULL) {
+            ctx->veil = empty_table(ctx->top->pool);
+        }
+        *z = ctx->veil;
+        return APR_SUCCESS;
+    }
     if (ctx->session.state == DJS_STATE_UNREADABLE) {
         return DJS_EUNREADABLE;
     }
@@ -411,7 +426,9 @@ static int refuse(request_rec *r, djs_request_t *ctx, const char *why,
                   int status)
 {
     ctx->committed = 1; /* nothing of this request is saved any more */
-    settle(ctx->bridge);
+    if (ctx->bridge != NULL) {
+        settle(ctx->bridge);
+    }
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         ctx->later = DJS_RETRY_SECONDS;
         ctx->denied = 1;
@@ -421,6 +438,14 @@ static int refuse(request_rec *r, djs_request_t *ctx, const char *why,
                   " %s; the client got %d",
                   r->uri, why, status);
     return status;
+}
+
+static int refuse_plain(request_rec *r, djs_request_t *ctx)
+{
+    return refuse(r, ctx,
+                  "this is a plain HTTP request, and DjSessionHTTPSOnly is On:"
+                  " send its users to https",
+                  HTTP_SERVICE_UNAVAILABLE);
 }
 
 int djs_bridge_collect(request_rec *r, djs_request_t *ctx)
@@ -439,10 +464,7 @@ int djs_bridge_collect(request_rec *r, djs_request_t *ctx)
         return OK;
     }
     if (djs_request_refused(ctx, djs_server_policy(r))) {
-        return refuse(r, ctx,
-                      "this is a plain HTTP request, and DjSessionHTTPSOnly"
-                      " is On: send its users to https",
-                      HTTP_SERVICE_UNAVAILABLE);
+        return refuse_plain(r, ctx);
     }
     rv = take_news(r, ctx);
     if (rv == DJS_EINVALID || rv == DJS_ETYPE) {
@@ -481,6 +503,11 @@ static apr_status_t save(request_rec *r, session_rec *z)
         return DECLINED;
     }
     ctx = djs_request_load(r);
+    if (djs_request_refused(ctx, djs_server_policy(r)) && !is_empty(z) &&
+        !ctx->committed) {
+        ctx->failure = refuse_plain(r, ctx);
+        return APR_EGENERAL;
+    }
     if (ctx->bridge == NULL || ctx->bridge->z != z) {
         /* It made an empty one of its own, because the session's time ran out
          * while the request did. */

@@ -11,6 +11,7 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_ssl.h>
+#include "httpd/blind.h"
 #include "httpd/check.h"
 #include "httpd/report.h"
 #include "session/lint.h"
@@ -118,6 +119,7 @@ void djs_report_surprises(server_rec *main_server, apr_pool_t *pconf,
             APLOG_MARK, APLOG_WARNING, 0, s->s, "%s (%s%s)", s->text, s->place,
             s->more == 0 ? "" : apr_psprintf(ptemp, " and %d more", s->more));
     }
+    djs_blind_report(main_server, pconf);
 }
 
 /* ------------------------------------------------------------ the dump */

@@ -33,7 +33,8 @@ typedef struct {
     int clear;     /* a logout that asks for Clear-Site-Data */
     int later;     /* seconds: a 503 of ours says when to come back */
     int failure; /* an error to answer with, found before there was a filter */
-    struct djs_bridge *bridge;  /* what mod_session was given; NULL: nothing */
+    struct djs_bridge *bridge; /* what mod_session was given; NULL: nothing */
+    void *veil; /* a session_rec: what it gets where HTTPSOnly hides ours */
     apr_interval_time_t maxage; /* SessionMaxAge, where mod_session decides how
                                    long the session lives; otherwise 0 */
     int touched;                /* mod_session wants a fresh deadline */

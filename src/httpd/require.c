@@ -13,6 +13,7 @@
 #include <http_request.h>
 #include <mod_auth.h>
 #include "base/units.h"
+#include "httpd/blind.h"
 #include "httpd/require.h"
 #include "httpd/view.h"
 #include "session/rule.h"
@@ -182,6 +183,7 @@ static const char *parse_session(cmd_parms *cmd, const char *line,
 {
     int quoted, broken;
 
+    djs_blind_note(cmd);
     *parsed = NULL;
     if (djs_rule_word(&line, &quoted, &broken, cmd->temp_pool) != NULL ||
         broken) {
@@ -199,6 +201,7 @@ static const char *parse_users(cmd_parms *cmd, const char *line,
     int quoted, broken;
     const char *word;
 
+    djs_blind_note(cmd);
     users->ids = apr_array_make(cmd->pool, 2, sizeof(const char *));
     while ((word = djs_rule_word(&line, &quoted, &broken, cmd->pool)) != NULL) {
         if (!quoted && strcmp(word, "*") == 0) {
@@ -222,6 +225,7 @@ static const char *parse_key(cmd_parms *cmd, const char *line,
     key_rule_t *k = apr_pcalloc(cmd->pool, sizeof *k);
     const char *wrong = djs_rule_parse(&k->rule, line, cmd->pool);
 
+    djs_blind_note(cmd);
     *parsed = k;
     if (wrong != NULL) {
         return apr_pstrcat(cmd->pool, "Require djsession-key: ", wrong, NULL);
@@ -245,6 +249,7 @@ static const char *parse_age(cmd_parms *cmd, const char *line,
     int quoted, broken;
     const char *word = djs_rule_word(&line, &quoted, &broken, cmd->pool);
 
+    djs_blind_note(cmd);
     *parsed = age;
     if (word == NULL || djs_units_duration(age, word) != APR_SUCCESS ||
         *age <= 0 ||

@@ -117,10 +117,12 @@ apr_status_t djs_move_fresh(djs_save_t *v, djs_record_t *record, djs_spot_t *to)
 }
 
 /* The same key under the first secret. DJS_EABSENT: another request has moved
- * the record there already; it is to be looked for there. */
+ * the record there already; it is to be looked for there. DJS_ETAKEN: nobody
+ * has, but the store did not answer at once: it is to be tried again. */
 static apr_status_t write_same_key(djs_save_t *v, const djs_record_t *record,
                                    djs_spot_t *to)
 {
+    djs_record_t there;
     apr_status_t rv;
 
     memcpy(v->out->key, v->s->loaded, sizeof v->out->key);
@@ -128,7 +130,13 @@ static apr_status_t write_same_key(djs_save_t *v, const djs_record_t *record,
     if (rv == APR_SUCCESS) {
         rv = write_record(v, record, to, DJS_PUT_NEW);
     }
-    return rv == DJS_ETAKEN ? DJS_EABSENT : rv;
+    if (rv == DJS_ETAKEN) {
+        rv = djs_spot_read(&there, to, v->place, v->call, v->p);
+        return rv == DJS_EABSENT   ? DJS_ETAKEN
+               : rv == APR_SUCCESS ? DJS_EABSENT
+                                   : rv;
+    }
+    return rv;
 }
 
 /* Writes the copy: the first time to a place of its own, then over it. */
@@ -178,6 +186,9 @@ apr_status_t djs_move(djs_save_t *v, const djs_spot_t *from)
         rv = read_original(&record, &leave.version, v, from);
         if (rv == APR_SUCCESS) {
             rv = write_copy(v, &record, &to, written);
+        }
+        if (rv == DJS_ETAKEN) {
+            continue; /* nothing is written yet */
         }
         if (rv != APR_SUCCESS) {
             break;

@@ -103,7 +103,7 @@ static apr_status_t memcache_put(void *self, djs_bytes_t key, djs_item_t item,
     if (how == DJS_PUT_NEW) {
         rv = djs_copies_add(&copies, item);
     }
-    if (rv != DJS_ETAKEN) {
+    if (rv != DJS_ETAKEN || copies.given_up) {
         return rv;
     }
     rv = enter(&copies); /* something is there: is it live? */

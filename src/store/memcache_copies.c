@@ -245,12 +245,30 @@ apr_status_t djs_copies_write(djs_copies_t *c, djs_item_t item)
     return write_all(c, &envelope);
 }
 
+/* Who decided under the lock that the record may go has seen what it holds: it
+ * goes while the lock stands, or what others have saved since would go with it.
+ * Without a lock it goes whatever it holds. */
+static apr_status_t delete_one(djs_copies_t *c)
+{
+    int locked = c->lock.count > 0;
+    apr_status_t rv = DJS_ETIMEOUT;
+
+    if (!locked || djs_mclock_stands(&c->lock)) {
+        rv = djs_link_delete(c->owners.link[0], c->name,
+                             locked ? djs_mclock_until(&c->lock, c->call.until)
+                                    : c->call.until,
+                             0);
+        c->lock.uncertain |= rv != APR_SUCCESS;
+    }
+    return rv;
+}
+
 apr_status_t djs_copies_end(djs_copies_t *c)
 {
     djs_envelope_t tombstone = { 1, next_version(c), 0, { NULL, 0 } };
 
     if (c->owners.count == 1) {
-        return djs_link_delete(c->owners.link[0], c->name, c->call.until, 0);
+        return delete_one(c);
     }
     tombstone.expires = c->call.now + TOMBSTONE;
     if (c->current && c->current->expires > tombstone.expires) {
@@ -259,7 +277,8 @@ apr_status_t djs_copies_end(djs_copies_t *c)
     return write_all(c, &tombstone);
 }
 
-/* A try that failed may have added it: then what lies there is ours. */
+/* A try that failed may have added it, or may do so yet. Where a tombstone will
+ * be, that harms nobody: then what lies there is ours. */
 static int is_there(djs_copies_t *c, int i, const djs_mcitem_t *item)
 {
     djs_bytes_t got;
@@ -285,6 +304,11 @@ apr_status_t djs_copies_add(djs_copies_t *c, djs_item_t item)
 
         if (rv == DJS_ETAKEN && again && is_there(c, i, &packed)) {
             rv = APR_SUCCESS;
+        }
+        if (rv == APR_SUCCESS && again && c->owners.count == 1) {
+            (void)djs_link_delete(link, c->name, until, 0);
+            c->given_up = 1;
+            return DJS_ETAKEN;
         }
         if (rv == DJS_ETAKEN) {
             if (done > 0) {

@@ -22,6 +22,7 @@ typedef struct {
     djs_envelope_t copy[2];
     apr_status_t rv[2]; /* of reading them; DJS_EABSENT: none there */
     const djs_envelope_t *current; /* the newest one, or NULL */
+    int given_up;                  /* see djs_copies_add */
 } djs_copies_t;
 
 /* Says where the record lies; asks nobody. */
@@ -39,7 +40,10 @@ apr_status_t djs_copies_read(djs_copies_t *c);
 /* Brings a copy that is missing or older up to c->current, if that is quick. */
 void djs_copies_heal(djs_copies_t *c);
 
-/* Adds a record that is new everywhere. DJS_ETAKEN: something is there. */
+/* Adds a record that is new everywhere. DJS_ETAKEN: something is there; or, on
+ * one server, a try before the last one may still arrive: after an end that had
+ * come meanwhile it would begin the record anew, so nobody shall have it:
+ * c->given_up. */
 apr_status_t djs_copies_add(djs_copies_t *c, djs_item_t item);
 
 /* Writes over what was read, under c->lock. DJS_EABSENT: it was removed

@@ -41,7 +41,8 @@ typedef struct {
 } djs_item_t;
 
 typedef enum {
-    DJS_PUT_NEW,     /* DJS_ETAKEN when a live record has that key */
+    DJS_PUT_NEW,     /* DJS_ETAKEN when a live record has that key, or when the
+                        same put may happen once more, late: then use another */
     DJS_PUT_EXISTING /* DJS_EABSENT when none has */
 } djs_put_e;
 

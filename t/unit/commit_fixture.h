@@ -28,6 +28,7 @@ static apr_time_t now;
 static apr_status_t fail_with;      /* every call, unless APR_SUCCESS */
 static int fail_after;              /* every call after so many, unless 0 */
 static int fail_at;                 /* that call only, from 1; 0: every one */
+static int births_in_doubt;         /* so many are DJS_ETAKEN, in vain */
 static int fail_late;               /* it is done, and its answer is lost */
 static void (*before_update)(void); /* called once, then forgotten */
 static void (*before_remove)(void); /* likewise */
@@ -71,6 +72,10 @@ static apr_status_t watched_put(void *self, djs_bytes_t key, djs_item_t item,
     int which = ++calls;
     apr_status_t rv = failure(which, 0);
 
+    if (rv == APR_SUCCESS && how == DJS_PUT_NEW && births_in_doubt > 0) {
+        births_in_doubt--;
+        return DJS_ETAKEN;
+    }
     rv = rv ? rv : real->put(self, key, item, how, call, scratch);
     return rv ? rv : failure(which, 1);
 }

@@ -84,4 +84,24 @@ static int end_pool(void **state)
     return 0;
 }
 
+static inline const char *value_of(djs_store_t *store, const char *key)
+{
+    djs_bytes_t got;
+
+    return djs_store_get(store, djs_bytes(key), soon(), &got, pool) ==
+                   APR_SUCCESS
+               ? apr_pstrmemdup(pool, got.data, got.len)
+               : "(none)";
+}
+
+static inline apr_status_t get_named_as(djs_store_t *store, const char *key,
+                                        djs_bytes_t expected)
+{
+    djs_bytes_t got;
+    apr_status_t rv = djs_store_get(store, djs_bytes(key), soon(), &got, pool);
+
+    assert_true(rv != APR_SUCCESS || djs_bytes_equal(got, expected));
+    return rv;
+}
+
 #endif

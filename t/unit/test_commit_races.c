@@ -203,6 +203,29 @@ static void a_save_moves_a_record_to_the_first_secret(void **state)
     assert_string_equal(data_of(key), "(not live)");
 }
 
+/* I18: a store that was not sure of a birth is asked for another key, and for
+ * the same one where that is to stay; what was added is added once. */
+static void a_birth_in_doubt_is_tried_again(void **state)
+{
+    djs_session_t *s = load(NULL);
+    const char *key;
+
+    (void)state;
+    set(s, "n", "1");
+    births_in_doubt = 2;
+    key = apr_pstrdup(pool, save(s).key);
+    assert_string_equal(data_of(key), "{\"n\":1}");
+    place.ring = ring_of(2, 1);
+    s = load(key);
+    assert_int_equal(djs_session_incr(s, djs_bytes("n"), djs_bytes("1")),
+                     APR_SUCCESS);
+    births_in_doubt = 2;
+    assert_int_equal(save(s).did, DJS_DID_SAVE);
+    assert_int_equal(births_in_doubt, 0);
+    place.ring = ring_of(2, 0);
+    assert_string_equal(data_of(key), "{\"n\":2}");
+}
+
 /* L01: a logout finds the record under whichever secret it lies. */
 static void a_flush_ends_a_record_under_an_old_secret(void **state)
 {
@@ -292,6 +315,7 @@ int main(void)
         T(login_on_an_ended_session_begins_anew),
         T(what_is_set_after_a_flush_is_a_new_session),
         T(a_save_moves_a_record_to_the_first_secret),
+        T(a_birth_in_doubt_is_tried_again),
         T(a_flush_ends_a_record_under_an_old_secret),
         T(a_flush_meets_a_move_and_wins),
         T(a_load_finds_a_record_that_moves_meanwhile),

@@ -510,9 +510,49 @@ static void a_store_says_how_much_it_takes_and_where_it_lies(void **state)
                "lower DjSessionMaxSize"));
 }
 
+/* I09: a memcached that is full and gives nothing up says no: that is no
+ * success, and what was there before stays. */
+static void a_full_server_refuses_and_keeps_what_it_has(void **state)
+{
+    djs_item_t item = { noise(20000, 1, pool), LATER };
+    apr_status_t rv = APR_SUCCESS;
+    int kept = 0, twins = *(int *)*state;
+    memcached_t full[2];
+    djs_store_t *store;
+
+    memcached_start_with(&full[0], 0, "2", "-M");
+    memcached_start_with(&full[1], 0, "2", "-M");
+    store =
+        make(twins ? apr_psprintf(pool, "memcache:127.0.0.1:%d,127.0.0.1:%d",
+                                  full[0].port, full[1].port)
+                   : spec_of(full[0].port),
+             twins ? "replicas=2" : NULL, pool);
+    assert_int_equal(put(store, "a", DJS_PUT_NEW), APR_SUCCESS);
+    while (rv == APR_SUCCESS && kept < 10000) {
+        djs_bytes_t key = djs_bytes(apr_psprintf(pool, "k%d", kept++));
+
+        rv = djs_store_put(store, key, item, DJS_PUT_NEW, soon(), pool);
+    }
+    assert_int_equal(rv, DJS_ETROUBLE);
+    assert_true(kept > 1);
+    rv = djs_store_put(store, djs_bytes("k0"),
+                       (djs_item_t){ noise(20000, 2, pool), LATER },
+                       DJS_PUT_EXISTING, soon(), pool);
+    assert_int_equal(rv, DJS_ETROUBLE);
+    assert_int_equal(get_named_as(store, "k0", item.val), APR_SUCCESS);
+    assert_string_equal(value_of(store, "a"), "value");
+    memcached_kill(&full[0]);
+    memcached_kill(&full[1]);
+}
+
 int main(void)
 {
+    static int one = 0, two = 1;
     const struct CMUnitTest tests[] = {
+        { "a_full_server_refuses_and_keeps_what_it_has",
+          a_full_server_refuses_and_keeps_what_it_has, NULL, NULL, &one },
+        { "full_twins_refuse_and_keep_what_they_have",
+          a_full_server_refuses_and_keeps_what_it_has, NULL, NULL, &two },
         cmocka_unit_test(a_store_says_how_much_it_takes_and_where_it_lies),
         cmocka_unit_test(a_wrong_configuration_is_refused_with_a_sentence),
         cmocka_unit_test(an_envelope_opens_for_its_own_key_only),
