@@ -182,7 +182,8 @@ sub check_end ($case) {
             : $case->{expire_date}, $local, utf8($case->{secret_key}));
     my $name = "H35: $case->{id}, $case->{label}";
     my %may = map { $_ => 1 } $case->{verdict}, @{ $case->{also_ok} };
-    ok $may{ $alive ? 'ok' : 'expired' }, "$name: " . ($alive ? 'alive' : 'over');
+    ok $may{ $alive ? 'ok' : 'expired' },
+        "$name: " . ($alive ? 'alive' : 'over');
     is $data, $case->{data_text}, 'with its data' if $alive;
     return;
 }

@@ -191,9 +191,21 @@ apr_status_t djs_cached_put(djs_cached_t *c, djs_mcverb_e verb,
     return rv;
 }
 
+/* What was decided under the lock is done while that stands, or it would take
+ * along what others have saved since. */
 apr_status_t djs_cached_delete(djs_cached_t *c)
 {
-    return djs_link_delete(c->owners.link[0], c->name, c->call.until, 0);
+    int locked = c->lock.count > 0;
+    apr_status_t rv;
+
+    if (locked && !djs_mclock_stands(&c->lock)) {
+        return DJS_ETIMEOUT;
+    }
+    rv = djs_link_delete(
+        c->owners.link[0], c->name,
+        locked ? djs_mclock_until(&c->lock, c->call.until) : c->call.until, 0);
+    c->lock.uncertain |= rv != APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t djs_cached_lock(djs_cached_t *c)
@@ -244,7 +256,8 @@ static apr_status_t get(void *self, djs_entry_name_t name, djs_call_t call,
     return djs_cached_get(out, &c);
 }
 
-/* An add whose answer was lost may have done it: then what is there is ours. */
+/* An add that had to be tried again may arrive once more, after the session has
+ * ended: so nobody shall have that key. */
 static apr_status_t add(void *self, djs_entry_name_t name,
                         const djs_entry_t *entry, djs_call_t call,
                         apr_pool_t *scratch)
@@ -255,10 +268,12 @@ static apr_status_t add(void *self, djs_entry_name_t name,
 
     djs_cached_init(&c, self, name.key, call, scratch);
     rv = djs_cached_put(&c, DJS_MC_ADD, entry);
-    if (rv == DJS_ETAKEN && c.lock.uncertain &&
-        djs_cached_get(&there, &c) == APR_SUCCESS &&
-        djs_bytes_equal(there.pickle, entry->pickle)) {
-        rv = APR_SUCCESS;
+    if (c.lock.uncertain && (rv == APR_SUCCESS || rv == DJS_ETAKEN)) {
+        if (djs_cached_get(&there, &c) == APR_SUCCESS &&
+            djs_bytes_equal(there.pickle, entry->pickle)) {
+            (void)djs_cached_delete(&c);
+        }
+        rv = DJS_ETAKEN;
     }
     return rv;
 }
