@@ -9,6 +9,7 @@ use DjSession::Database;
 use DjSession::Django;
 use DjSession::Shared;
 use File::Temp ();
+use MIME::Base64 qw(encode_base64);
 
 my $python = DjSession::Django->python;
 plan skip_all => "no Django for $python"
@@ -19,6 +20,17 @@ my $site = File::Temp->newdir('djs-XXXXXX', TMPDIR => 1);
 chmod 0755, "$site";
 my $key = site_key("$site", $SECRET);
 
+my $USERS = <<'END';
+DjSessionDjangoUserQuery "SELECT password, is_active FROM auth_user WHERE id = %d"
+DjSessionDjangoLoginQuery "SELECT password, is_active FROM auth_user WHERE username = %s"
+<Location /basic.html>
+  AuthType Basic
+  AuthName site
+  AuthBasicProvider djsession-django
+  Require valid-user
+</Location>
+END
+
 # An httpd and a Django on the same database.
 sub both ($kind, %o) {
     my $db = $o{db} // DjSession::Database->start($kind);
@@ -28,8 +40,8 @@ sub both ($kind, %o) {
     $django->ask('migrate');
     $db->give_away;
     my $s = server(store => 'DjSessionStore django-db: ' . ($o{options} // ''),
-        loglevel => 'info', modules => ['authz_user', 'dbd'],
-        conf => $db->directives . site_pages() . <<"END");
+        loglevel => 'info', modules => ['authz_user', 'auth_basic', 'dbd'],
+        conf => $db->directives . site_pages() . ($o{conf} // '') . <<"END");
 DjSessionStoreTimeout 5s
 DjSessionDjangoSecretFile $key
 END
@@ -103,6 +115,36 @@ sub comes_and_goes ($db, $django, $s) {
         "J14: $kind: it is back, and so is he";
 }
 
+# Logins are compared with the table of users, and passwords with its hashes.
+sub users_are_checked ($db) {
+    my $kind = $db->{kind};
+    my (undef, $django, $s) = both($kind, db => $db, conf => $USERS);
+    $s->file('htdocs/basic.html', "basic\n");
+    my $id = $django->ask(user => 'ada', 'wonder');
+    my $K = $django->make({ _auth_user_id => $id, _auth_user_backend => 'b',
+        _auth_user_hash => $django->ask(hash => 'ada') });
+    $s->canary($K);
+    my $b = $s->browser(jar => { sessionid => $K });
+    is $b->get('/inside.html')->status, 200, "$kind: a login that is good";
+    $django->ask(active => 'ada', '0');
+    is $b->get('/inside.html')->status, 401, "$kind: she is blocked";
+    $django->ask(active => 'ada', '1');
+    is $b->get('/inside.html')->status, 200, "$kind: and let in again";
+    is basic($s, 'ada:wonder'), 200, "$kind: her password by AuthType Basic";
+    is basic($s, 'ada:wander'), 401, "$kind: another one";
+    $django->ask(user => 'ada', 'wander');
+    is $b->get('/inside.html')->status, 401, "$kind: a changed password";
+    is basic($s, 'ada:wonder'), 401, "$kind: of which the old one is none";
+    $s->allows(qr/AH01617/);
+    $s->stop;
+    return $django->stop;
+}
+
+sub basic ($s, $who) {
+    return $s->browser->get('/basic.html',
+        headers => ['Authorization: Basic ' . encode_base64($who, '')])->status;
+}
+
 for my $kind (DjSession::Database->kinds) {
     SKIP: {
         my $lacks = DjSession::Database->lacks($kind);
@@ -118,6 +160,7 @@ for my $kind (DjSession::Database->kinds) {
         comes_and_goes($db, $django, $s) if $kind ne 'sqlite';
         $s->stop;
         $django->stop;
+        users_are_checked($db);
     }
 }
 

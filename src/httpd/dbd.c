@@ -18,6 +18,7 @@
 extern module AP_MODULE_DECLARE_DATA djsession_module;
 APLOG_USE_MODULE(djsession);
 
+#define QUICK      (50 * 1000) /* microseconds: a stale connection is found */
 #define TRIES      3 /* mod_dbd drops a stale connection and has another one */
 #define TELL_EVERY apr_time_from_sec(10)
 #define WORD_MOST  23 /* a longer word may be a key or a signature */
@@ -39,9 +40,11 @@ int djs_dbd_find(void)
 
 static ap_dbd_t *connect_to(server_rec *s, apr_pool_t *p)
 {
-    ap_dbd_t *dbd = NULL;
+    apr_time_t began = djs_clock_steady();
+    ap_dbd_t *dbd = dbd_open(p, s);
 
-    for (int i = 0; i < TRIES && !dbd; i++) {
+    for (int i = 1; i < TRIES && !dbd && djs_clock_steady() - began < QUICK;
+         i++) {
         dbd = dbd_open(p, s);
     }
     return dbd;
@@ -144,19 +147,25 @@ static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
         apr_hash_get(dbd->prepared, prepared, APR_HASH_KEY_STRING);
     apr_dbd_results_t *results = NULL;
     const char *texts[2]; /* password, is_active */
-    apr_status_t rv;
+    apr_pool_t *scratch;
+    apr_status_t rv = DJS_ETROUBLE;
     int failed;
 
     if (!statement) {
-        return DJS_ETROUBLE;
+        return rv;
     }
-    failed = apr_dbd_pvselect(dbd->driver, p, dbd->handle, &results, statement,
-                              djs_dbd_random(dbd->driver), argument, NULL);
+    apr_pool_create(&scratch, p);
+    failed =
+        apr_dbd_pvselect(dbd->driver, scratch, dbd->handle, &results, statement,
+                         djs_dbd_random(dbd->driver), argument, NULL);
     if (failed) {
-        *error = apr_dbd_error(dbd->driver, dbd->handle, failed);
-        return DJS_ETROUBLE;
+        *error =
+            apr_pstrdup(p, apr_dbd_error(dbd->driver, dbd->handle, failed));
     }
-    rv = djs_dbd_first(texts, 2, dbd->driver, dbd->handle, results, p);
+    else {
+        rv = djs_dbd_first(texts, 2, dbd->driver, dbd->handle, results, p);
+    }
+    apr_pool_destroy(scratch);
     if (rv == APR_SUCCESS) {
         out->password = djs_bytes(texts[0] ? texts[0] : "");
         out->active = is_true(texts[1]);

@@ -15,7 +15,9 @@ int djs_dbd_random(const apr_dbd_driver_t *driver);
 
 /* The texts of the first row's columns, in `p`; NULL: SQL's. All rows are
  * fetched, or the connection's next query would meet them. DJS_EABSENT: there
- * is no row; DJS_ETROUBLE: the database has not said. */
+ * is no row; DJS_ETROUBLE: the database has not said. What a query leaves in
+ * the pool that it was asked with belongs to the connection: that pool ends
+ * before the connection is given back. */
 apr_status_t djs_dbd_first(const char **texts, int columns,
                            const apr_dbd_driver_t *driver, apr_dbd_t *handle,
                            apr_dbd_results_t *results, apr_pool_t *p);

@@ -314,14 +314,26 @@ static apr_status_t open_link(link_t *link, const job_t *job)
     return DJS_ETROUBLE;
 }
 
-static apr_status_t fetch(job_t *job, const link_t *link,
-                          apr_dbd_results_t *results)
+static apr_status_t fetch(job_t *job, const link_t *link, const char *sql)
 {
     int local = job->rows->local && !link->dialect->has_zone;
+    apr_dbd_results_t *results = NULL;
     const char *texts[2]; /* session_data, expire_date */
-    apr_status_t rv =
-        djs_dbd_first(texts, 2, link->driver, link->handle, results, job->p);
+    apr_pool_t *scratch;
+    apr_status_t rv = DJS_ETROUBLE;
+    int failed;
 
+    apr_pool_create(&scratch, job->p);
+    failed = apr_dbd_select(link->driver, scratch, link->handle, &results, sql,
+                            djs_dbd_random(link->driver));
+    if (failed) {
+        tell(job, apr_dbd_error(link->driver, link->handle, failed));
+    }
+    else {
+        rv = djs_dbd_first(texts, 2, link->driver, link->handle, results,
+                           job->p);
+    }
+    apr_pool_destroy(scratch);
     if (rv == APR_SUCCESS &&
         (!texts[0] || !texts[1] ||
          !djs_rows_time_read(&job->entry.expires, texts[1], local))) {
@@ -333,13 +345,22 @@ static apr_status_t fetch(job_t *job, const link_t *link,
     return rv;
 }
 
+/* What fails of an INSERT may be for the caller. */
+static apr_status_t query(job_t *job, const link_t *link, const char *sql)
+{
+    int failed = apr_dbd_query(link->driver, link->handle, &job->count, sql);
+
+    if (failed && job->verb != VERB_ADD) {
+        tell(job, apr_dbd_error(link->driver, link->handle, failed));
+    }
+    return failed ? DJS_ETROUBLE : APR_SUCCESS;
+}
+
 static apr_status_t ask_once(job_t *job)
 {
-    apr_dbd_results_t *results = NULL;
     const char *sql;
     link_t link;
     apr_status_t rv = open_link(&link, job);
-    int failed;
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -352,21 +373,9 @@ static apr_status_t ask_once(job_t *job)
                             link.dialect->first);
     }
     sql = statement(job, link.dialect);
-    if (sql == NULL) {
-        close_link(job->rows->dbd, &link);
-        return DJS_EINVALID;
-    }
-    failed = job->verb == VERB_GET
-                 ? apr_dbd_select(link.driver, job->p, link.handle, &results,
-                                  sql, djs_dbd_random(link.driver))
-                 : apr_dbd_query(link.driver, link.handle, &job->count, sql);
-    if (failed && job->verb != VERB_ADD) { /* that may be for the caller */
-        tell(job, apr_dbd_error(link.driver, link.handle, failed));
-    }
-    rv = failed ? DJS_ETROUBLE : APR_SUCCESS;
-    if (rv == APR_SUCCESS && job->verb == VERB_GET) {
-        rv = fetch(job, &link, results);
-    }
+    rv = sql == NULL             ? DJS_EINVALID
+         : job->verb == VERB_GET ? fetch(job, &link, sql)
+                                 : query(job, &link, sql);
     close_link(job->rows->dbd, &link);
     return rv;
 }

@@ -15,6 +15,7 @@ SESSION_FILE_PATH, as Django would. With a database it also knows
     migrate                 makes the tables of sessions and users
     user NAME PASSWORD      makes a user, or sets his password; prints his id
     active NAME 0|1         blocks a user, or lets him in again
+    hash NAME               what a session keeps of his password
     odd                     makes a row that is signed and no session; its key
     row KEY                 the data of a row, whatever the engine
     sql STATEMENT           prints the rows as JSON
@@ -43,10 +44,12 @@ def configured(given):
     django.setup()
 
 
-def of_a_user(verb, name, word):
+def of_a_user(verb, name, word=None):
     from django.contrib.auth.models import User
 
     user, _ = User.objects.get_or_create(username=name)
+    if verb == "hash":
+        return user.get_session_auth_hash()
     if verb == "user":
         user.set_password(word)
     else:
@@ -88,7 +91,7 @@ def migrate():
 
 
 def run(engine, verb, *words):
-    if verb in ("user", "active"):
+    if verb in ("user", "active", "hash"):
         return of_a_user(verb, *words)
     if verb in ("sql", "migrate", "odd", "row"):
         return globals()[verb](*words)
