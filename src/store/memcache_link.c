@@ -13,9 +13,8 @@
 #include "store/memcache_guard.h"
 #include "store/memcache_link.h"
 
-#define BREAK  APR_USEC_PER_SEC /* without asking, after a loss of time */
-#define COSTLY (20 * 1000)      /* microseconds: a failure that costs time */
-#define FAIR   (40 * 1000)      /* that a call must have had at least */
+#define BREAK APR_USEC_PER_SEC /* without asking, after a loss of time */
+#define FAIR  (40 * 1000)      /* that a call must have had at least */
 
 static apr_memcache_server_t *the_one(void *baton, apr_memcache_t *mc,
                                       const apr_uint32_t hash)
@@ -89,15 +88,16 @@ static int may_ask(djs_link_t *link)
                                  &link->closed_until, &closed, now + BREAK));
 }
 
-/* A slow failure opens the circuit, but not one of a call that had little time
- * left; a quick one (refused) lets the next call ask at once. */
+/* A failure that took half of the time or more opens the circuit, but not one
+ * of a call that had little time left; a quick one (refused, which on a busy
+ * machine may take its while, too) lets the next call ask at once. */
 static void note_failure(djs_link_t *link, apr_time_t began, apr_time_t until)
 {
     apr_time_t now = djs_clock_steady();
 
     atomic_store(&link->failing, 1);
     atomic_store(&link->unproven, 1);
-    if (now - began <= COSTLY) {
+    if (now - began < (until - began) / 2) {
         atomic_store(&link->closed_until, 0);
     }
     else if (until - began >= FAIR) {
