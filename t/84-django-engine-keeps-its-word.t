@@ -8,6 +8,7 @@ use File::Basename qw(dirname);
 use Test::More;
 
 chdir dirname(__FILE__) . '/..' or die "no project around $0: $!\n";
+require DjSession::Django;
 require DjSession::Memcached;
 
 my $built = $ENV{DJS_BUILDDIR} // '.';
@@ -19,16 +20,6 @@ my $said = qx{$python t/unit/engine_against_record.py \\
     $built/t/unit/record_filter 1000 2>&1};
 is $?, 0, 'G01 G20 G21: what it seals the module opens, and the other way'
     or diag $said;
-
-# Where Python finds the Django of that version; '' is the system's own.
-sub place_of ($version) {
-    my $own = qx{$python -c 'import django; print(django.__version__)' 2>&1};
-    return '' if $own =~ /^\Q$version\E\./;
-    my $dir = "$built/django-$version";
-    return -f 'build/django'
-        && system("sh build/django $version '$dir' >/dev/null 2>&1") == 0
-        ? $dir : undef;
-}
 
 # A program of t/unit against the memcached at that port; what it said.
 sub runs ($program, $port, $name) {
@@ -43,7 +34,7 @@ SKIP: {
     my $port = DjSession::Memcached->start->port;
     my $done;
     for my $version (qw(5.2 4.2 3.2)) {
-        my $place = place_of($version);
+        my $place = DjSession::Django->place_of($version);
         if (!defined $place) {
             note "no Django $version to be had";
             next;

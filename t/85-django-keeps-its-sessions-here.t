@@ -4,6 +4,7 @@
 # MPMs: event
 use v5.36;
 use lib 't/lib';
+use DjSession::Django;
 use DjSession::Memcached;
 use DjSession::Test;
 use IO::Socket::INET;
@@ -15,19 +16,8 @@ my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
 plan skip_all => 'no python3-cryptography here: build/deps check'
     if system "$python -c 'import cryptography' 2>/dev/null";
 
-my $built = $ENV{DJS_BUILDDIR} // '.';
 my $ROUNDS = 500;
 my ($s, $m, @site);
-
-# Where Python finds the Django of that version; '' is the system's own.
-sub place_of ($version) {
-    my $own = qx{$python -c 'import django; print(django.__version__)' 2>&1};
-    return '' if $own =~ /^\Q$version\E\./;
-    my $dir = "$built/django-$version";
-    return -f 'build/django'
-        && system("sh build/django $version '$dir' >/dev/null 2>&1") == 0
-        ? $dir : undef;
-}
 
 # The site, as a process of its own; what it says first is its version.
 sub start_site ($place, $port, %settings) {
@@ -307,7 +297,7 @@ sub finish () {
 
 my $latest;
 for my $version (qw(5.2 4.2 3.2)) {
-    my $place = place_of($version);
+    my $place = DjSession::Django->place_of($version);
     if (!defined $place) {
         note "no Django $version to be had";
         next;

@@ -5,12 +5,9 @@
  * and lets go. Trouble with a server is never an absent record. */
 #include <string.h>
 #include <apr_strings.h>
-#include "base/hex.h"
-#include "base/random.h"
 #include "base/clock.h"
 #include "store/memcache_copies.h"
 #include "store/memcache_epoch.h"
-#include "store/memcache_guard.h"
 #include "store/memcache_link.h"
 #include "store/memcache_spec.h"
 #include "store/providers.h"
@@ -33,16 +30,7 @@ static const char *memcache_create(void **self, const char *arg,
 
 static apr_status_t memcache_open(void *self, apr_pool_t *pchild)
 {
-    djs_memcache_t *mc = self;
-    unsigned char tag[16];
-    apr_status_t rv = djs_random(tag, sizeof tag);
-
-    mc->guard = NULL;
-    djs_hex_encode(mc->tag, tag, sizeof tag);
-    for (int i = 0; i < mc->server_count && rv == APR_SUCCESS; i++) {
-        rv = djs_link_open(&mc->servers[i], mc, pchild);
-    }
-    return rv == APR_SUCCESS ? djs_guard_start(mc, pchild) : rv;
+    return djs_links_open(self, pchild);
 }
 
 static apr_status_t memcache_get(void *self, djs_bytes_t key, djs_call_t call,

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <apr_reslist.h>
 #include "base/clock.h"
+#include "base/hex.h"
+#include "base/random.h"
 #include "store/memcache_guard.h"
 #include "store/memcache_link.h"
 
@@ -308,6 +310,19 @@ apr_status_t djs_link_open(djs_link_t *link, const djs_memcache_t *self,
         link->mc = mc;
     }
     return rv;
+}
+
+apr_status_t djs_links_open(djs_memcache_t *self, apr_pool_t *pchild)
+{
+    unsigned char tag[16];
+    apr_status_t rv = djs_random(tag, sizeof tag);
+
+    self->guard = NULL;
+    djs_hex_encode(self->tag, tag, sizeof tag);
+    for (int i = 0; i < self->server_count && rv == APR_SUCCESS; i++) {
+        rv = djs_link_open(&self->servers[i], self, pchild);
+    }
+    return rv == APR_SUCCESS ? djs_guard_start(self, pchild) : rv;
 }
 
 apr_status_t djs_link_get(djs_bytes_t *val, djs_link_t *link, const char *key,

@@ -22,6 +22,9 @@ typedef struct {
 apr_status_t djs_link_open(djs_link_t *link, const djs_memcache_t *self,
                            apr_pool_t *pchild);
 
+/* The same for all servers, and the guard over them. */
+apr_status_t djs_links_open(djs_memcache_t *self, apr_pool_t *pchild);
+
 /* `*val` lives in `p`. DJS_EABSENT: the server says it has none. DJS_ETIMEOUT,
  * DJS_ETROUBLE: nobody knows. */
 apr_status_t djs_link_get(djs_bytes_t *val, djs_link_t *link, const char *key,

@@ -3,9 +3,6 @@
 #include <string.h>
 #include <apr_strings.h>
 #include "base/clock.h"
-#include "base/hex.h"
-#include "base/random.h"
-#include "store/memcache_guard.h"
 #include "store/memcache_spec.h"
 #include "store/providers.h"
 #include "store/site_cache.h"
@@ -99,16 +96,7 @@ const char *djs_cache_servers(djs_cache_t *cache, const char *arg,
 
 apr_status_t djs_cache_open(djs_cache_t *cache, apr_pool_t *pchild)
 {
-    djs_memcache_t *mc = &cache->mc;
-    unsigned char tag[16];
-    apr_status_t rv = djs_random(tag, sizeof tag);
-
-    mc->guard = NULL;
-    djs_hex_encode(mc->tag, tag, sizeof tag);
-    for (int i = 0; i < mc->server_count && rv == APR_SUCCESS; i++) {
-        rv = djs_link_open(&mc->servers[i], mc, pchild);
-    }
-    return rv == APR_SUCCESS ? djs_guard_start(mc, pchild) : rv;
+    return djs_links_open(&cache->mc, pchild);
 }
 
 /* ------------------------------------------------------------ one entry */
