@@ -33,7 +33,7 @@ END
 
 # An httpd and a Django on the same database.
 sub both ($kind, %o) {
-    my $db = $o{db} // DjSession::Database->start($kind);
+    my $db = $o{db};
     my $django = DjSession::Django->start(db => { SECRET_KEY => $SECRET,
         DATABASES => { default => $db->for_django }, %{ $o{settings} // {} } },
         $o{place} // '');
@@ -149,7 +149,10 @@ for my $kind (DjSession::Database->kinds) {
     SKIP: {
         my $lacks = DjSession::Database->lacks($kind);
         skip "$kind: $lacks", 1 if $lacks;
-        my ($db, $django, $s) = both($kind);
+        my $db = eval { DjSession::Database->start($kind) };
+        diag "no $kind runs on this machine: $@" if !$db;
+        skip "$kind does not run here", 1 if !$db;
+        my (undef, $django, $s) = both($kind, db => $db);
         my $b = reads_and_writes($kind, $django, $s);
         rows_end($kind, $django, $b);
         changes_at_once($kind, $s, $b);
@@ -169,7 +172,8 @@ SKIP: {
     my $lacks = DjSession::Database->lacks('sqlite');
     skip $lacks, 1 if $lacks;
     local $ENV{TZ} = 'Asia/Tokyo';
-    my ($db, $django, $s) = both('sqlite', options => 'timezone=local',
+    my (undef, $django, $s) = both('sqlite',
+        db => DjSession::Database->start('sqlite'), options => 'timezone=local',
         settings => { USE_TZ => JSON::PP::false, TIME_ZONE => 'Asia/Tokyo' });
     my $b = reads_and_writes('local times', $django, $s);
     dies_in_time('local times', $django, $s);
