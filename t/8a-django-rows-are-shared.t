@@ -96,8 +96,7 @@ sub no_session ($kind, $django, $s) {
 }
 
 # A database that goes away and comes back.
-sub comes_and_goes ($db, $django, $s) {
-    my $kind = $db->{kind};
+sub comes_and_goes ($kind, $db, $django, $s) {
     my $K = $django->make({ _auth_user_id => '7' });
     $s->canary($K);
     my $b = $s->browser(jar => { sessionid => $K });
@@ -116,9 +115,9 @@ sub comes_and_goes ($db, $django, $s) {
 }
 
 # Logins are compared with the table of users, and passwords with its hashes.
-sub users_are_checked ($db) {
-    my $kind = $db->{kind};
-    my (undef, $django, $s) = both($kind, db => $db, conf => $USERS);
+sub users_are_checked ($kind, $db, $place) {
+    my (undef, $django, $s) = both($kind, db => $db, conf => $USERS,
+        place => $place);
     $s->file('htdocs/basic.html', "basic\n");
     my $id = $django->ask(user => 'ada', 'wonder');
     my $K = $django->make({ _auth_user_id => $id, _auth_user_backend => 'b',
@@ -145,39 +144,55 @@ sub basic ($s, $who) {
         headers => ['Authorization: Basic ' . encode_base64($who, '')])->status;
 }
 
-for my $kind (DjSession::Database->kinds) {
+# All that a Django of that version and httpd do to each other's rows.
+sub rows_are_shared ($kind, $db, $place) {
+    my (undef, $django, $s) = both($kind, db => $db, place => $place);
+    my $b = reads_and_writes($kind, $django, $s);
+    rows_end($kind, $django, $b);
+    changes_at_once($kind, $s, $b);
+    in_turn($kind, $django, $b, $ENV{DJS_ROUNDS} // 100);
+    keys_come_and_go($kind, $django, $s, $b);
+    dies_in_time($kind, $django, $s);
+    no_session($kind, $django, $s);
+    comes_and_goes($kind, $db, $django, $s)
+        if $db->{kind} ne 'sqlite' && !$place;
+    $s->stop;
+    $django->stop;
+    return users_are_checked($kind, $db, $place);
+}
+
+# USE_TZ = False: times of the site's own zone, which httpd runs in.
+sub local_times ($kind, $db, $place) {
+    local $ENV{TZ} = 'Asia/Tokyo';
+    my (undef, $django, $s) = both($kind, db => $db, place => $place,
+        options => 'timezone=local',
+        settings => { USE_TZ => JSON::PP::false, TIME_ZONE => 'Asia/Tokyo' });
+    my $b = reads_and_writes("$kind, local times", $django, $s);
+    dies_in_time("$kind, local times", $django, $s);
+    $s->stop;
+    return $django->stop;
+}
+
+# A database of that kind, empty, of which the test goes on.
+sub with_database ($kind, $name, $do, $place) {
     SKIP: {
         my $lacks = DjSession::Database->lacks($kind);
         skip "$kind: $lacks", 1 if $lacks;
         my $db = eval { DjSession::Database->start($kind) };
         diag "no $kind runs on this machine: $@" if !$db;
         skip "$kind does not run here", 1 if !$db;
-        my (undef, $django, $s) = both($kind, db => $db);
-        my $b = reads_and_writes($kind, $django, $s);
-        rows_end($kind, $django, $b);
-        changes_at_once($kind, $s, $b);
-        in_turn($kind, $django, $b, $ENV{DJS_ROUNDS} // 100);
-        keys_come_and_go($kind, $django, $s, $b);
-        dies_in_time($kind, $django, $s);
-        no_session($kind, $django, $s);
-        comes_and_goes($db, $django, $s) if $kind ne 'sqlite';
-        $s->stop;
-        $django->stop;
-        users_are_checked($db);
+        $do->($name, $db, $place);
+        $db->kill_now;
     }
+    return;
 }
 
-# USE_TZ = False: times of the site's own zone, which httpd runs in.
-SKIP: {
-    my $lacks = DjSession::Database->lacks('sqlite');
-    skip $lacks, 1 if $lacks;
-    local $ENV{TZ} = 'Asia/Tokyo';
-    my (undef, $django, $s) = both('sqlite',
-        db => DjSession::Database->start('sqlite'), options => 'timezone=local',
-        settings => { USE_TZ => JSON::PP::false, TIME_ZONE => 'Asia/Tokyo' });
-    my $b = reads_and_writes('local times', $django, $s);
-    dies_in_time('local times', $django, $s);
-    $s->stop;
-    $django->stop;
+for my $kind (DjSession::Database->kinds) {
+    for (DjSession::Django->versions) {
+        my ($version, $place) = @$_;
+        with_database($kind, "$kind, Django $version", \&rows_are_shared,
+            $place);
+    }
+    with_database($kind, $kind, \&local_times, '');
 }
 done_testing;
