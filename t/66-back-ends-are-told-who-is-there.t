@@ -28,6 +28,8 @@ RequestHeader add Connection X-DjSession-Data
 SetEnv DJSESSION_USER forged
 SetEnv HTTP_X_DJSESSION_USER forged
 SetEnv HTTP_X_DJSESSION_SIGNATURE forged
+SetEnv HTTP-X_DJSESSION_SIGNATURE forged
+SetEnv DJSESSION-USER forged
 SetEnvIf Request_URI . HTTP_X.DJSESSION_DATA=forged
 RewriteEngine On
 RewriteRule ^ - [E=HTTP_X_DJSESSION_STATE:forged]

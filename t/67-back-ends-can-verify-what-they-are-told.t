@@ -133,7 +133,9 @@ sub believes_httpd ($language) {
     my $told = JSON::PP->new->utf8->decode(
         $ada->get("/$language/x", headers => ['X-DjSession-User: forged',
             'X-DjSession-Signature: forged',
-            'Connection: x-djsession-signature'])->body)->{verified};
+            'Connection: x-djsession-signature',
+            'Connection: a X-DjSession-State;X-DjSession-User',
+            'Proxy-Connection: "b" X-DjSession-Data'])->body)->{verified};
     is $told->{state}, 'live', $name;
     is $told->{user}, "ad\x{e9} \x{20ac}", "$name: of the user, in UTF-8";
     is_deeply [JSON::PP->new->decode($told->{data})->{cart}],

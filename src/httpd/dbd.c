@@ -54,14 +54,19 @@ static ap_dbd_t *connect_to(server_rec *s, apr_pool_t *p)
 static const char *harmless(const char *text, apr_pool_t *p)
 {
     char *out = apr_palloc(p, strlen(text) + 1), *to = out, *word = out;
+    int len = 0; /* of the word, as far as it has been seen */
 
     for (; *text && *text != '\n'; text++) {
-        *to++ = apr_isprint(*text) ? *text : '?';
         if (!apr_isalnum(*text) && !strchr("-_:.", *text)) {
+            *to++ = apr_isprint(*text) ? *text : '?';
             word = to;
+            len = 0;
         }
-        else if (to - word > WORD_MOST) {
-            memcpy(word, "...", 3);
+        else if (++len <= WORD_MOST) {
+            *to++ = *text;
+        }
+        else {
+            memcpy(word, "...", 3); /* and nothing of the rest of it */
             to = word + 3;
         }
     }

@@ -58,30 +58,23 @@ static void scrub_table(apr_table_t *table)
     }
 }
 
-/* The list without our names; NULL when nothing is left of it. */
+/* The list without our names; NULL when nothing is left of it. Whatever can
+ * not stand in a name separates: ap_get_token ends a token with blanks and ";",
+ * too. */
 static const char *without_ours(const char *list, apr_pool_t *p)
 {
+    static const char separators[] = ",; \t\v\f\r\n\"";
     const char *kept = NULL;
 
-    while (*list != '\0') {
-        apr_size_t len = strcspn(list, ",");
-        const char *token = list;
-        apr_size_t size = len;
+    while (*(list += strspn(list, separators)) != '\0') {
+        apr_size_t len = strcspn(list, separators);
 
-        while (size > 0 && (*token == ' ' || *token == '\t')) {
-            token++;
-            size--;
-        }
-        while (size > 0 &&
-               (token[size - 1] == ' ' || token[size - 1] == '\t')) {
-            size--;
-        }
-        if (size > 0 && !is_our_header(token, size)) {
+        if (!is_our_header(list, len)) {
             kept = apr_pstrcat(p, kept == NULL ? "" : kept,
                                kept == NULL ? "" : ", ",
-                               apr_pstrmemdup(p, token, size), NULL);
+                               apr_pstrmemdup(p, list, len), NULL);
         }
-        list += len + (list[len] == ',');
+        list += len;
     }
     return kept;
 }
@@ -144,18 +137,31 @@ apr_table_t *djs_scrub_ours(const request_rec *r)
     return ours;
 }
 
+/* Steps over `prefix` where `*name` begins with it. Of a variable's name, httpd
+ * makes every odd byte a '_' when it starts a program. */
+static int begins(const char **name, const char *prefix)
+{
+    const char *at = *name;
+
+    for (; *prefix != '\0'; prefix++, at++) {
+        if (!(*prefix == '_' ? *at != '\0' && !apr_isalnum(*at)
+                             : apr_toupper(*at) == *prefix)) {
+            return 0;
+        }
+    }
+    *name = at;
+    return 1;
+}
+
 /* DJSESSION_USER, or what a program takes for a header: HTTP_X_DJSESSION_USER;
  * or what a redirect makes of them. */
 static int is_our_variable(const char *name)
 {
-    while (strncasecmp(name, ENV_REDIRECT, sizeof ENV_REDIRECT - 1) == 0) {
-        name += sizeof ENV_REDIRECT - 1;
+    while (begins(&name, ENV_REDIRECT)) {
+        continue;
     }
-    if (strncasecmp(name, ENV_HEADER, sizeof ENV_HEADER - 1) == 0) {
-        name += sizeof ENV_HEADER - 1;
-        return is_our_header(name, strlen(name));
-    }
-    return strncasecmp(name, ENV_PREFIX, sizeof ENV_PREFIX - 1) == 0;
+    return begins(&name, ENV_HEADER) ? is_our_header(name, strlen(name))
+                                     : begins(&name, ENV_PREFIX);
 }
 
 static void scrub_env(request_rec *r)

@@ -123,6 +123,37 @@ static apr_status_t load_one(load_t *l, const char *candidate)
     return APR_SUCCESS;
 }
 
+/* Ends the session that a key given up had led to, wherever that has got to:
+ * its record may lie under another secret by now. None is fine. */
+static apr_status_t end_successor(load_t *l)
+{
+    djs_alias_t to = l->successor;
+
+    for (int hops = 0; hops <= MOST_HOPS; hops++) {
+        found_t found;
+        apr_status_t rv = look(&found, l, to.key);
+
+        if (rv == APR_SUCCESS && found.record.kind == DJS_RECORD_SESSION) {
+            rv = djs_alias_end(l->place, found.spot.store_key, l->call,
+                               l->s->replay.ended, l->s->p);
+            if (rv == DJS_EABSENT) {
+                continue; /* it has moved since */
+            }
+            return rv;
+        }
+        if (rv == APR_SUCCESS) {
+            djs_alias_t next;
+
+            rv = djs_alias_read(&next, &found.record, to.key, l->place);
+            to = next;
+        }
+        if (rv != APR_SUCCESS) {
+            return rv == DJS_EABSENT ? APR_SUCCESS : rv;
+        }
+    }
+    return DJS_ETROUBLE;
+}
+
 /* Somebody sent a key long after it had been given up, and nothing better. It
  * is told of once: then it is forgotten as if it had never been. */
 static apr_status_t replay(load_t *l)
@@ -131,9 +162,7 @@ static apr_status_t replay(load_t *l)
     apr_status_t rv = APR_SUCCESS;
 
     if (l->terms->replay_flush) {
-        rv = djs_alias_end(l->place, l->successor.store_key, l->call,
-                           s->replay.ended, s->p);
-        rv = rv == DJS_EABSENT ? APR_SUCCESS : rv;
+        rv = end_successor(l);
     }
     if (rv == APR_SUCCESS) {
         rv = djs_store_remove(l->place->store,

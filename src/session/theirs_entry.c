@@ -8,6 +8,7 @@
 #include "codec/pickle.h"
 #include "session/stamp.h"
 #include "session/theirs.h"
+#include "store/site_rows.h"
 
 #define COOKIE_MOST 4096 /* bytes of name and value that browsers keep */
 
@@ -101,6 +102,24 @@ static apr_status_t tidy(djs_bytes_t *json, const djs_theirs_t *job)
     return rv == APR_SUCCESS ? APR_SUCCESS : DJS_EUNREADABLE;
 }
 
+/* isoformat() of a date without a zone, as Django writes with USE_TZ = False:
+ * a time of the site's own zone, in which httpd must run then. */
+static int read_naive(djs_expiry_t *own, djs_bytes_t value)
+{
+    char text[32] = ""; /* "2026-11-29T14:30:00.123456" and its quotes */
+
+    if (value.len < 21 || value.len > sizeof text || value.data[11] != 'T') {
+        return 0;
+    }
+    memcpy(text, value.data + 1, value.len - 2);
+    text[10] = ' ';
+    if (!djs_rows_time_read(&own->date, text, 1)) {
+        return 0;
+    }
+    own->how = DJS_EXPIRY_DATE;
+    return 1;
+}
+
 /* Its own expiry; what is none that we know counts as none. */
 static djs_expiry_t expiry_of(const djs_record_t *record)
 {
@@ -109,8 +128,16 @@ static djs_expiry_t expiry_of(const djs_record_t *record)
     int has =
         djs_json_find(&value, record->body, djs_bytes("\"_session_expiry\""));
 
-    (void)djs_expiry_read(&own, has ? &value : NULL);
+    if (djs_expiry_read(&own, has ? &value : NULL) != APR_SUCCESS) {
+        (void)read_naive(&own, value);
+    }
     return own;
+}
+
+/* 0 would be no end at all: what ended before there were times is over, too. */
+static apr_time_t end_at(apr_time_t when)
+{
+    return when > 0 ? when : 1;
 }
 
 /* A file is dead once less than a whole second is left of it. */
@@ -145,11 +172,11 @@ static void judge(djs_record_t *record, const djs_entry_t *entry,
     }
     else if (entry->written > 0) {
         record->saved = entry->written;
-        record->expires =
-            djs_expiry_deadline(&own, lifetime, entry->written) - LAST_SECOND;
+        record->expires = end_at(
+            djs_expiry_deadline(&own, lifetime, entry->written) - LAST_SECOND);
     }
     else if (own.how == DJS_EXPIRY_DATE) {
-        record->expires = own.date;
+        record->expires = end_at(own.date);
     }
 }
 
@@ -188,7 +215,7 @@ void djs_theirs_stamp(djs_record_t *record, apr_int64_t *max_age,
     record->flags = browser ? DJS_RECORD_BROWSER : 0;
     record->flags |= own.how == DJS_EXPIRY_DATE ? DJS_RECORD_FIXED : 0;
     record->saved = now;
-    record->expires = djs_expiry_deadline(&own, &terms->lifetime, now);
+    record->expires = end_at(djs_expiry_deadline(&own, &terms->lifetime, now));
     record->age = record->expires > now ? record->expires - now : 0;
     *max_age = browser ? -1 : age < 0 ? 0 : age;
 }

@@ -177,6 +177,10 @@ int djs_rows_time_read(apr_time_t *when, const char *text, int local)
     if (*text != '\0') {
         return 0;
     }
+    *when = 1; /* long ago; 0 would be no end at all */
+    if (field[0] < 1970) {
+        return 1;
+    }
     memset(&t, 0, sizeof t);
     memset(&tm, 0, sizeof tm);
     tm.tm_year = t.tm_year = field[0] - 1900;
@@ -188,10 +192,15 @@ int djs_rows_time_read(apr_time_t *when, const char *text, int local)
     if (local) {
         tm.tm_isdst = -1; /* an hour that comes twice: the library's choice */
         *when = apr_time_from_sec(mktime(&tm)) + usec;
-        return 1;
     }
-    t.tm_usec = usec;
-    return apr_time_exp_gmt_get(when, &t) == APR_SUCCESS;
+    else {
+        t.tm_usec = usec;
+        if (apr_time_exp_gmt_get(when, &t) != APR_SUCCESS) {
+            return 0;
+        }
+    }
+    *when = *when > 0 ? *when : 1;
+    return 1;
 }
 
 /* ---------------------------------------------------------- statements */

@@ -302,6 +302,28 @@ static void a_load_finds_a_record_that_moves_meanwhile(void **state)
     assert_null(before_second_get);
 }
 
+/* C18, G10: a key that was given up ends, with Flush, the session that it had
+ * led to, even where that has got to another secret since. */
+static void a_replayed_key_ends_a_session_that_has_moved(void **state)
+{
+    char *old = fresh(), *new = rotate(load(old));
+    djs_session_t *s;
+
+    (void)state;
+    new = rotate(load(new));
+    now += terms.grace / 2;
+    place.ring = ring_of(2, 1);
+    s = load(new);
+    set(s, "b", "2");
+    assert_int_equal(save(s).did, DJS_DID_SAVE);
+    now += terms.grace;
+    terms.replay_flush = 1;
+    s = load(old);
+    assert_true(s->replay.seen);
+    assert_string_not_equal(s->replay.ended, "");
+    assert_string_equal(data_of(new), "(not live)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +341,7 @@ int main(void)
         T(a_flush_ends_a_record_under_an_old_secret),
         T(a_flush_meets_a_move_and_wins),
         T(a_load_finds_a_record_that_moves_meanwhile),
+        T(a_replayed_key_ends_a_session_that_has_moved),
         T(after_a_save_the_object_is_what_was_saved),
     };
 

@@ -365,8 +365,11 @@ static void times_are_written_as_django_does(void **state)
     } rows[] = { { "2023-11-14 22:13:20", NOW },
                  { "2023-11-14 22:13:20.000001", NOW + 1 },
                  { "2023-11-14 22:13:20.500000", NOW + 500000 },
-                 { "1970-01-01 00:00:00", 0 },
+                 { "1970-01-01 00:00:00.000001", 1 },
                  { "9999-12-31 23:59:59", DJS_STORE_FOREVER } };
+    static const char *const past[] = { "1970-01-01 00:00:00",
+                                        "1969-12-31 23:59:59.5",
+                                        "0001-01-01 00:00:00" };
     static const char *const bad[] = { "",
                                        "2023-11-14",
                                        "2023-11-14T22:13:20",
@@ -394,6 +397,12 @@ static void times_are_written_as_django_does(void **state)
     assert_string_equal(djs_rows_time_text(DJS_STORE_FOREVER * 2, 0, pool),
                         "9999-12-31 23:59:59");
     assert_null(djs_rows_time_text(-1, 0, pool));
+    for (size_t i = 0; i < sizeof past / sizeof *past; i++) {
+        assert_true(djs_rows_time_read(&time, past[i], 0));
+        assert_true(time == 1); /* over; 0 would be no end at all */
+        assert_true(djs_rows_time_read(&time, past[i], 1));
+        assert_true(time == 1);
+    }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(djs_rows_time_read(&time, bad[i], 0));
     }

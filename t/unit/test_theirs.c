@@ -1,8 +1,10 @@
 /* test_theirs.c - sessions of a Django site, over each of its stores:
  * session/theirs.h. */
 #include "site_fixture.h"
+#include <time.h>
 #include "codec/django_cache.h"
 #include "session/theirs.h"
+#include "store/site_rows.h"
 
 #define DAY (APR_INT64_C(86400) * APR_USEC_PER_SEC)
 
@@ -242,6 +244,24 @@ static void its_own_expiry_counts(void **state)
     assert_true(saved.max_age < 0);
 }
 
+/* A site ends sessions by giving their rows any time that is past. */
+static void a_row_of_long_ago_is_over(void **state)
+{
+    static const char *const ends[] = { "1970-01-01 00:00:00",
+                                        "1969-12-31 23:59:59.999999",
+                                        "0001-01-01 00:00:00" };
+    const char *key;
+
+    (void)state;
+    SKIP_WITHOUT_KIND();
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        key = make();
+        sql(apr_pstrcat(pool, "UPDATE django_session SET expire_date = '",
+                        ends[i], "'", NULL));
+        assert_int_equal(load(key)->state, DJS_STATE_NONE);
+    }
+}
+
 static void only_the_site_logs_in(void **state)
 {
     djs_session_t *s;
@@ -318,6 +338,34 @@ static void what_is_odd_is_left_alone(void **state)
     assert_int_equal(s->state, DJS_STATE_UNREADABLE);
     s->flushed = 1;
     assert_int_equal(fails(s), DJS_EUNREADABLE);
+}
+
+/* H35: with USE_TZ = False Django writes dates without a zone. */
+static void a_date_of_the_sites_own_zone_counts(void **state)
+{
+    djs_django_signer_t signer = { secrets, 1,  djs_bytes(DJS_DJANGO_SALT),
+                                   0,       -1, now };
+    apr_time_t then = now + DAY / 24;
+    djs_bytes_t text;
+    char *json;
+
+    (void)state;
+    SKIP_WITHOUT_KIND();
+    setenv("TZ", "Asia/Tokyo", 1);
+    tzset();
+    json = apr_pstrcat(pool, "{\"_session_expiry\":\"",
+                       djs_rows_time_text(then, 1, pool), "\"}", NULL);
+    *strchr(json, ' ') = 'T';
+    assert_int_equal(djs_django_dumps(&text, djs_bytes(json), &signer, pool),
+                     APR_SUCCESS);
+    lay(KEY, apr_pstrmemdup(pool, text.data, text.len), 1);
+    assert_int_equal(save(set(load(KEY), "a", "1")), DJS_DID_SAVE);
+    assert_true(saved.max_age == 3599 || saved.max_age == 3600);
+    assert_int_equal(load(KEY)->state, DJS_STATE_LIVE);
+    now = then;
+    assert_int_equal(load(KEY)->state, DJS_STATE_NONE);
+    unsetenv("TZ");
+    tzset();
 }
 
 /* Signed with a key that has gone into the fallbacks, and with a salt of the
@@ -448,8 +496,11 @@ int main(void)
         T(what_is_odd_is_left_alone, "file"),
         T(fallbacks_and_salts_count, "file"),
         T(an_empty_file_has_no_data, "file"),
+        T(a_date_of_the_sites_own_zone_counts, "file"),
         KEPT("db"),
         T(what_is_odd_is_left_alone, "db"),
+        T(a_date_of_the_sites_own_zone_counts, "db"),
+        T(a_row_of_long_ago_is_over, "db"),
         T(trouble_is_no_logout, "db"),
         T(an_unavailable_session_saves_nothing, "db"),
         KEPT("cache"),
