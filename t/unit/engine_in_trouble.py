@@ -13,9 +13,11 @@ import time
 import unittest
 
 from engine_site import (
-    PORT, SECOND, SessionStore, born, conf, data_of, django, place,
+    OLD_SECRET, PORT, SECOND, SECRET, SessionStore, born, conf, data_of, django,
+    place,
 )
 
+from django.contrib.sessions.backends.base import CreateError
 from django.test.utils import override_settings
 from djsession import memcached
 from djsession.errors import Absent, StoreError, Taken, Unreadable
@@ -185,6 +187,96 @@ class Trouble(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 0.9)
         time.sleep(2.1)
         s.save()
+
+
+class Delayed:
+    """A relay to the real memcached that breaks the connection instead of
+    passing on the first `breaks` commands beginning with `verb`; `deliver`
+    passes the last of them on, late."""
+
+    def __init__(self, verb, breaks=1):
+        self.verb, self.breaks, self.late = verb, breaks, None
+        self.impostor = Impostor(self.talk)
+
+    def talk(self, connection):
+        with socket.create_connection(("127.0.0.1", PORT)) as real:
+            while command := connection.recv(65536):
+                if self.breaks and command.startswith(self.verb):
+                    self.breaks -= 1
+                    self.late = command
+                    return
+                real.sendall(command)
+                connection.sendall(real.recv(65536))
+
+    def deliver(self):
+        with socket.create_connection(("127.0.0.1", PORT)) as real:
+            real.sendall(self.late)
+            return real.recv(100)
+
+    def __enter__(self):
+        self.instead = self.impostor.__enter__()
+        self.instead.enable()
+        for _ in range(2):  # a connection that is kept, so tried once more
+            data_of("n" * 32)
+        return self
+
+    def __exit__(self, *_):
+        self.instead.disable()
+        self.impostor.__exit__()
+
+
+class Late(unittest.TestCase):
+    """What was given up may still arrive."""
+
+    def test_a_birth_in_doubt_takes_another_key(self):  # C10
+        with Delayed(b"add djs:s:") as delayed:
+            s = born(a=1)
+            self.assertEqual(data_of(s.session_key), {"a": 1})
+            SessionStore(s.session_key).flush()
+            self.assertEqual(delayed.deliver(), b"STORED\r\n")
+            self.assertEqual(data_of(s.session_key), {})
+            again = SessionStore()
+            again["a"], again._session_key = 1, "t" * 32
+            delayed.breaks = 1
+            with self.assertRaises(CreateError):
+                again.save(must_create=True)
+
+    def test_a_move_in_doubt_is_tried_again(self):  # G10
+        with override_settings(DJSESSION_SECRET_FILES=[OLD_SECRET]):
+            key = born(a=1).session_key
+        with override_settings(DJSESSION_SECRET_FILES=[SECRET, OLD_SECRET]), \
+                Delayed(b"add djs:s:"):
+            s = SessionStore(key)
+            s["b"] = 2
+            s.save()
+            self.assertEqual(s.session_key, key)
+        self.assertEqual(data_of(key), {"a": 1, "b": 2})
+
+    def test_a_removal_in_doubt_keeps_its_lock(self):  # C10
+        s = born(a=1)
+        key = s.session_key
+        with Delayed(b"delete djs:s:", breaks=2) as delayed:
+            with self.assertRaises(StoreError):
+                s.cycle_key()
+        other = SessionStore(key)
+        other["b"] = 2
+        with self.assertRaises(StoreError):
+            other.save()  # which would go with the removal
+        self.assertEqual(data_of(key), {"a": 1})
+        self.assertEqual(delayed.deliver(), b"DELETED\r\n")
+
+    def test_an_idle_connection_is_given_up(self):
+        key = born(a=1).session_key
+        idle = conf.sessions()._store._servers[0]._idle
+        old = idle[-1]
+        for connection in idle:
+            connection.used -= 16
+        self.assertEqual(data_of(key), {"a": 1})
+        self.assertNotIn(old, idle)
+
+    def test_an_error_report_has_no_data(self):
+        wish = SessionStore()._wish([("set", "card", "4111")])
+        self.assertNotIn("4111", repr(wish))
 
 
 class Records(unittest.TestCase):

@@ -221,6 +221,16 @@ class Keys(unittest.TestCase):
             self.assertEqual(data_of(s.session_key), left)
             self.assertIsNone(record_of(old))  # told of once
 
+    def test_a_theft_ends_a_session_that_has_moved_since(self):  # G10
+        old, s = self.rotated(1, 5)
+        with override_settings(DJSESSION_SECRET_FILES=[OLD_SECRET, SECRET],
+                               DJSESSION_REPLAY="Flush"):
+            s["n"] = 3
+            s.save()
+            self.assertEqual(data_of(s.session_key), {"n": 3})
+            self.assertEqual(data_of(old), {})
+            self.assertEqual(data_of(s.session_key), {})
+
     def test_kinds_that_lie_under_no_key(self):
         s = born(a=1)
         record = record_of(s.session_key)
@@ -311,6 +321,23 @@ class Revoked(unittest.TestCase):
         self.assertGreater(record_of(bob.session_key).epoch, 0)
         again = born(_auth_user_id="1")
         self.assertEqual(data_of(again.session_key), {"_auth_user_id": "1"})
+
+    def test_a_new_key_outruns_no_revocation(self):  # C20
+        """Neither does a cycle that has found the session good already."""
+        s = born(_auth_user_id="1")
+        sessions = conf.sessions()
+        write = sessions._write_fresh
+
+        def after_the_revocation(*args, **more):
+            self.revoke("1")
+            return write(*args, **more)
+
+        sessions._write_fresh = after_the_revocation
+        try:
+            s.cycle_key()
+        finally:
+            del sessions._write_fresh
+        self.assertEqual(data_of(s.session_key), {})
 
     def test_everybody(self):  # C21
         sessions = [born(_auth_user_id="1"), born(n=1)]

@@ -91,6 +91,10 @@ class SessionStore(SessionBase):
         self._settle(*moved)
         self.modified = True
 
+    async def aclear(self):
+        """clear() of a session that was not looked at yet asks memcached."""
+        await sync_to_async(self.clear)()
+
     async def aflush(self):
         await sync_to_async(self.flush)()
 

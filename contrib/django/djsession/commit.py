@@ -9,10 +9,10 @@ revived. httpd does the same in src/session/.
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import changes, expiry, keys
-from .errors import Absent, Moved, StoreError, Taken, TooBig, Unreadable
+from .errors import Absent, Moved, StoreError, Taken, TooBig
 from .quota import Quota
 from .record import BROWSER, FIXED, SESSION, TLS, Record
 from .revocation import Revocations, number, user_of
@@ -41,7 +41,7 @@ class Policy:
 class Wish:
     """What one request wants saved."""
 
-    edits: list
+    edits: list = field(repr=False)  # session data is in no error report
     age: int  # seconds: the site's SESSION_COOKIE_AGE
     browser_close: bool  # and its SESSION_EXPIRE_AT_BROWSER_CLOSE
 
@@ -82,7 +82,7 @@ class Sessions:
             key, gone = keys.successor(record, key), now() - record.saved
             if not -record.age < gone < record.age:
                 if gone >= record.age:
-                    self._replayed(record, at, until)
+                    self._replayed(record, key, at, until)
                 return None
         return None
 
@@ -106,16 +106,32 @@ class Sessions:
         born = max(record.authenticated, record.created)
         return born + self._policy.absolute if self._policy.absolute else _LAST
 
-    def _replayed(self, alias, at, until):
-        """A key was sent long after it had been given up. It is told of once:
-        then it is forgotten as if it had never been."""
-        if self._policy.replay_flush:
-            self._end_at(keys.successor_place(alias), until)
+    def _replayed(self, alias, key, at, until):
+        """A key was sent long after it had been given up for `key`. It is told
+        of once: then it is forgotten as if it had never been."""
+        ended = self._policy.replay_flush and self._end_successor(key, until)
         self._store.remove(at, until)
         _log.warning("the key of session %s was sent again after its grace: "
                      "somebody has kept it%s", alias.tag.hex(),
                      "; the session that it led to has ended"
-                     if self._policy.replay_flush else "")
+                     if ended else "")
+
+    def _end_successor(self, key, until):
+        """Ends the session of a key, under whichever secret it lies by now and
+        whichever key it has got; False: there is none any more."""
+        for _ in range(_MOST_HOPS + 1):
+            at, record, _ = self._look(key, until)
+            if record is None:
+                return False
+            if record.kind != SESSION:
+                key = keys.successor(record, key)
+                continue
+            try:
+                keys.end(self._store, self._sealer, at, until)
+                return True
+            except Absent:  # it has moved since
+                continue
+        raise StoreError("this session gets new keys all the time")
 
     # -------------------------------------------------------------- saving
 
@@ -244,26 +260,34 @@ class Sessions:
             record.keyed = now()
             record.flags |= TLS if self._policy.tls else 0
             return self._write_fresh(record, until)
-        try:
-            return self._write_new(record, key, until)
-        except Taken:  # it was moved already, and is to be looked for there
-            raise Absent("the session has moved") from None
+        at = self._at(self._ring.first, key)
+        for _ in range(_MOST_TRIES):
+            try:
+                return self._write_new(record, key, until)
+            except Taken:
+                # It was moved already, and is to be looked for there; or nobody
+                # has, but memcached did not answer at once.
+                if self._store.read([at], at, until)[0] is not None:
+                    raise Absent("the session has moved") from None
+        raise StoreError("memcached does not answer at once")
 
-    def _write_fresh(self, record, until):
+    def _write_fresh(self, record, until, birth=False):
         """Under a key that nobody has had, which is returned."""
         for _ in range(_MOST_TRIES):
             try:
-                return self._write_new(record, keys.new_key(), until)
+                return self._write_new(record, keys.new_key(), until, birth)
             except Taken:
                 continue
-        raise StoreError("ten new keys were taken: the random generator is ill")
+        raise StoreError("memcached does not answer at once")
 
-    def _write_new(self, record, key, until):
-        """Under that key, which is returned. Taken: somebody has it."""
+    def _write_new(self, record, key, until, birth=False):
+        """Under that key, which is returned. Taken: somebody has it. A birth is
+        good in any epoch; what moves keeps that in which it was found good, or
+        a revocation in between would be passed over."""
         at = self._at(self._ring.first, key)
         record.tag = self._ring.first.tag(key)
-        record.epoch = max(record.epoch,
-                           self._revocations.epoch_at(at, until))
+        if birth:
+            record.epoch = self._revocations.epoch_at(at, until)
         self._store.add(at, self._sealer.seal(record, at), record.expires,
                         until)
         return key
@@ -276,8 +300,8 @@ class Sessions:
         record = Record(created=moment, keyed=moment, body=b"{}",
                         flags=TLS if self._policy.tls else 0)
         noted = self._advance(record, wish)
-        key = self._write_fresh(record, until) if key is None \
-            else self._write_new(record, key, until)
+        key = self._write_fresh(record, until, birth=True) if key is None \
+            else self._write_new(record, key, until, birth=True)
         return self._saved(key, record, noted, until)
 
     def end(self, key):
@@ -287,17 +311,11 @@ class Sessions:
         # The first secret last: a save that moves the record there meanwhile
         # is waited for, under the lock of the original.
         for secret in reversed(self._ring.secrets):
-            at = self._at(secret, key)
             try:
-                self._end_at(at, until)
-            except Unreadable:
-                self._store.remove(at, until)
-
-    def _end_at(self, at, until):
-        try:
-            keys.end(self._store, self._sealer, at, until)
-        except Absent:
-            pass
+                keys.end(self._store, self._sealer, self._at(secret, key),
+                         until, insist=True)
+            except Absent:
+                pass
 
 
 def _logs_in(edits, user_key):

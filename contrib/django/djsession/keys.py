@@ -49,9 +49,10 @@ def _body(record):
     return record.body
 
 
-def end(store, sealer, at, until):
+def end(store, sealer, at, until, insist=False):
     """Ends the session at the store key `at`, or the one that its key was given
-    up for, wherever that has got to. Absent: there is none any more."""
+    up for, wherever that has got to. Absent: there is none any more. `insist`:
+    what does not open is removed all the same."""
     for _ in range(_MOST_ALIASES):
         leads = []
 
@@ -62,7 +63,12 @@ def end(store, sealer, at, until):
             leads.append(successor_place(record))
             return None
 
-        store.update(at, change, until)
+        try:
+            store.update(at, change, until)
+        except Unreadable:
+            if not insist:
+                raise
+            store.remove(at, until)
         if not leads:
             return
         at = leads[0]

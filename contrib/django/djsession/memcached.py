@@ -13,6 +13,7 @@ import time
 from .errors import StoreError
 
 _MOST_IDLE = 64  # connections
+_LONGEST_IDLE = 15  # seconds; firewalls forget connections without a word
 _MOST_REPLY = 2_000_000  # bytes of a line or an item
 
 
@@ -30,6 +31,7 @@ class _Connection:
 
     def __init__(self, address, until):
         self.pid = os.getpid()
+        self.used = 0.0  # when it was put aside
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self._sock = socket.socket(family, socket.SOCK_STREAM)
         self._rest = b""
@@ -49,9 +51,10 @@ class _Connection:
     __del__ = close
 
     def is_fit(self):
-        """Is it ours, open, and silent? What it would say now is no reply to a
+        """Is it ours, open, fresh and silent? What it would say now is no reply to a
         question that is yet to be asked."""
-        if self.pid != os.getpid() or self._rest:
+        if self.pid != os.getpid() or self._rest \
+                or time.monotonic() - self.used > _LONGEST_IDLE:
             return False
         self._sock.settimeout(0)
         try:
@@ -182,6 +185,7 @@ class Server:
                     raise StoreError("memcached %s does not answer: %s"
                                      % (self.name, error)) from None
             else:
+                connection.used = time.monotonic()
                 self._idle.append(connection)
                 return answer, again
         raise StoreError("memcached %s closes connections" % self.name)

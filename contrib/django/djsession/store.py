@@ -18,7 +18,7 @@ REMOVE = object()  # what a change may return: the record ends
 
 _HEAD = struct.Struct(">5scHQqI")
 _MAGIC = b"djsm\1"
-_LOCK_SECONDS = 2  # memcached counts whole ones, so it stands for one at least
+_LOCK_SECONDS = 4  # memcached counts whole ones: it stands for more than three
 _LOCK_STANDS = 0.9
 _PAUSE, _LONGEST_PAUSE = 0.0002, 0.004  # seconds, and up to twice as long
 _MONTH = 30 * 24 * 3600  # more seconds are a date to memcached
@@ -118,13 +118,17 @@ class Store:
         return []
 
     def add(self, store_key, value, expires, until):
-        """Keeps a record that is new. Taken: a live one is there."""
+        """Keeps a record that is new. Taken: a live one is there, or a first
+        try failed that may still arrive: it would begin the session anew when
+        it has ended, so nobody is to be told of it."""
         server, name = self._server(store_key), self._key(b"s:", store_key)
         raw = _pack(store_key, now(), expires, value)
         stored, again = server.store(b"add", name, raw,
                                      _seconds_until(expires), until)
-        if not stored and again:
-            stored = server.get([name], until).get(name) == raw
+        if again and (stored or server.get([name], until).get(name) == raw):
+            with contextlib.suppress(StoreError):
+                server.delete(name, until)
+            raise Taken("the record may be added once more, late")
         if not stored:
             self._add_over(server, store_key, (value, expires), until)
 
@@ -149,7 +153,12 @@ class Store:
             todo = change(old.value,
                           *(e.value if e and e.live else None for e in rest))
             if todo is REMOVE:
-                server.delete(self._key(b"s:", store_key), lock.until(until))
+                try:
+                    server.delete(self._key(b"s:", store_key),
+                                  lock.until(until))
+                except BaseException:
+                    lock.uncertain = True
+                    raise
             elif todo is not None:
                 self._write(server, lock, (store_key, old), todo, until)
 
