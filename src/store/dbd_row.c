@@ -8,6 +8,19 @@ int djs_dbd_random(const apr_dbd_driver_t *driver)
     return strcmp(apr_dbd_name(driver), "mysql") != 0;
 }
 
+/* No more rows, or did the connection break before it could say? The error is
+ * asked for first: a look at the connection of mysql may open a new one. The
+ * other drivers' text may be an old one's. */
+static int is_well(const apr_dbd_driver_t *driver, apr_dbd_t *handle,
+                   apr_pool_t *p)
+{
+    const char *error =
+        djs_dbd_random(driver) ? NULL : apr_dbd_error(driver, handle, -1);
+
+    return (!error || *error == '\0') &&
+           apr_dbd_check_conn(driver, p, handle) == APR_SUCCESS;
+}
+
 apr_status_t djs_dbd_first(const char **texts, int columns,
                            const apr_dbd_driver_t *driver, apr_dbd_t *handle,
                            apr_dbd_results_t *results, apr_pool_t *p)
@@ -20,10 +33,8 @@ apr_status_t djs_dbd_first(const char **texts, int columns,
         return DJS_ETROUBLE;
     }
     rv = apr_dbd_get_row(driver, p, results, &row, random ? 1 : -1);
-    if (rv == -1) { /* or the connection broke before it could say */
-        return apr_dbd_check_conn(driver, p, handle) == APR_SUCCESS
-                   ? DJS_EABSENT
-                   : DJS_ETROUBLE;
+    if (rv == -1) {
+        return is_well(driver, handle, p) ? DJS_EABSENT : DJS_ETROUBLE;
     }
     if (rv != 0) {
         return DJS_ETROUBLE;

@@ -266,6 +266,17 @@ static apr_status_t add(void *self, djs_entry_name_t name,
     return rv;
 }
 
+/* Ends what was read under the lock. DJS_EABSENT: the site, which asks for no
+ * lock, has ended it since. A delete would not tell. */
+static apr_status_t end_entry(djs_cached_t *c, djs_entry_t *current)
+{
+    apr_status_t rv;
+
+    current->expires = 1;
+    rv = djs_cached_put(c, DJS_MC_REPLACE, current);
+    return rv == DJS_EABSENT && c->lock.uncertain ? APR_SUCCESS : rv;
+}
+
 static apr_status_t change_locked(djs_cached_t *c, djs_entry_fn fn, void *baton)
 {
     djs_entry_t current, next;
@@ -278,7 +289,7 @@ static apr_status_t change_locked(djs_cached_t *c, djs_entry_fn fn, void *baton)
         rv = fn(&next, &current, baton, c->p);
     }
     if (rv == APR_SUCCESS && next.gone) {
-        rv = djs_cached_delete(c);
+        rv = end_entry(c, &current);
     }
     else if (rv == APR_SUCCESS && next.pickle.data) {
         rv = djs_cached_put(c, DJS_MC_REPLACE, &next);

@@ -132,12 +132,17 @@ static const char *path_of(const files_t *files, djs_entry_name_t name,
                        apr_pstrmemdup(p, name.key.data, name.key.len), NULL);
 }
 
+/* Whose files are the site's. */
+static uid_t owner_of(const files_t *files)
+{
+    return files->owner == (uid_t)-1 ? geteuid() : files->owner;
+}
+
 /* Opens a file that Django or we have made; everything else that may lie there
  * is none of ours. */
 static apr_status_t open_file(int *fd, struct stat *st, const files_t *files,
                               const char *path)
 {
-    uid_t owner = files->owner == (uid_t)-1 ? geteuid() : files->owner;
     apr_status_t rv = APR_SUCCESS;
 
     *fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -147,7 +152,7 @@ static apr_status_t open_file(int *fd, struct stat *st, const files_t *files,
     if (fstat(*fd, st) != 0) {
         rv = trouble();
     }
-    else if (!S_ISREG(st->st_mode) || st->st_uid != owner) {
+    else if (!S_ISREG(st->st_mode) || st->st_uid != owner_of(files)) {
         rv = DJS_EUNREADABLE;
     }
     else if (st->st_size < 0 || (apr_size_t)st->st_size > files->most) {
@@ -209,10 +214,11 @@ static apr_status_t get(void *self, djs_entry_name_t name, djs_call_t call,
 
 /* -------------------------------------------------------------- writing */
 
-/* Writes a file beside `path`, which shall have the mtime `now`. */
-static apr_status_t write_beside(const char **beside, const char *path,
-                                 djs_bytes_t text, apr_time_t now,
-                                 apr_pool_t *p)
+/* Writes a file beside `path`, which shall have the mtime `now`. EACCES: what
+ * we write would not be Django's. */
+static apr_status_t write_beside(const char **beside, const files_t *files,
+                                 const char *path, djs_bytes_t text,
+                                 apr_time_t now, apr_pool_t *p)
 {
     const struct timespec at = { (time_t)apr_time_sec(now),
                                  (long)apr_time_usec(now) * 1000 };
@@ -225,6 +231,9 @@ static apr_status_t write_beside(const char **beside, const char *path,
 
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (owner_of(files) != geteuid()) {
+        return EACCES;
     }
     djs_hex_encode(hex, random, sizeof random);
     *beside = apr_pstrcat(p, path, "_out_", hex, NULL);
@@ -259,13 +268,15 @@ static apr_status_t add(void *self, djs_entry_name_t name,
 {
     const char *path = path_of(self, name, scratch), *beside;
     apr_status_t rv =
-        write_beside(&beside, path, entry->text, call.now, scratch);
+        write_beside(&beside, self, path, entry->text, call.now, scratch);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     if (link(beside, path) != 0) {
-        rv = errno == EEXIST ? DJS_ETAKEN : trouble();
+        rv = errno == EEXIST   ? DJS_ETAKEN
+             : errno == ENOENT ? DJS_ETROUBLE /* no absence of anything */
+                               : trouble();
     }
     (void)unlink(beside);
     return rv;
@@ -275,6 +286,7 @@ static apr_status_t add(void *self, djs_entry_name_t name,
 
 /* A file that no other request of httpd changes until it is closed. */
 typedef struct {
+    const files_t *files;
     const char *path;
     int fd;
     struct stat st;
@@ -307,12 +319,12 @@ static apr_status_t wait_for(const held_t *held, apr_time_t until)
     return is_in_place(held) ? APR_SUCCESS : APR_EAGAIN;
 }
 
-static apr_status_t hold(held_t *held, const files_t *files, apr_time_t until)
+static apr_status_t hold(held_t *held, apr_time_t until)
 {
     apr_status_t rv;
 
     do {
-        rv = open_file(&held->fd, &held->st, files, held->path);
+        rv = open_file(&held->fd, &held->st, held->files, held->path);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -372,7 +384,8 @@ static apr_status_t change_once(const held_t *held, djs_entry_fn fn,
     if (rv != APR_SUCCESS || next.text.data == NULL) {
         return rv;
     }
-    rv = write_beside(&beside, held->path, next.text, call.now, scratch);
+    rv = write_beside(&beside, held->files, held->path, next.text, call.now,
+                      scratch);
     if (rv == APR_SUCCESS) {
         rv = replace(held, beside);
         (void)unlink(beside);
@@ -383,11 +396,11 @@ static apr_status_t change_once(const held_t *held, djs_entry_fn fn,
 static apr_status_t change(void *self, djs_entry_name_t name, djs_entry_fn fn,
                            void *baton, djs_call_t call, apr_pool_t *scratch)
 {
-    held_t held = { .path = path_of(self, name, scratch) };
+    held_t held = { .files = self, .path = path_of(self, name, scratch) };
     apr_status_t rv = APR_EAGAIN;
 
     while (rv == APR_EAGAIN && djs_clock_steady() < call.until) {
-        rv = hold(&held, self, call.until);
+        rv = hold(&held, call.until);
         if (rv == APR_SUCCESS) {
             rv = change_once(&held, fn, baton, call, scratch);
             close(held.fd);

@@ -121,6 +121,10 @@ static void what_was_ended_meanwhile_stays_ended(void **state)
     meanwhile = end_it;
     assert_int_equal(change(KEY, "more"), DJS_EABSENT);
     assert_string_equal(says(KEY), "(none)");
+    assert_int_equal(add(KEY, "one"), APR_SUCCESS);
+    meanwhile = end_it;
+    assert_int_equal(change(KEY, "-"), DJS_EABSENT); /* not by us */
+    assert_string_equal(says(KEY), "(none)");
 }
 
 /* J02: names of files and parts of statements. */
