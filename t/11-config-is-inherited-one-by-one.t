@@ -87,4 +87,29 @@ is "@names", '', 'E26: Off in its location tells nothing';
 is "@names", '', 'E26: DjSession Off tells nothing';
 
 $s->stop;
+
+# Hosts that say nothing have what the main server says, and are hosts of their
+# own all the same.
+$s = server(base => '', global => <<'END', after => <<'AFTER');
+DjSession On
+DjSessionEnv Data
+DjSessionBackendUpdates On
+END
+<VirtualHost 127.0.0.1:@PORT@>
+  ServerName one.test
+</VirtualHost>
+<VirtualHost 127.0.0.1:@PORT@>
+  ServerName two.test
+</VirtualHost>
+AFTER
+$b = $s->browser(host => 'one.test');
+$b->act(u => { set => { a => 1 } });
+is json($b->data), '{"a":1}', 'E26: a host that says nothing has sessions';
+for my $host (qw(two.test localhost)) {
+    my $other = $s->browser(host => $host,
+        jar => { sessionid => $b->session_key });
+    is $other->get('/cgi/act')->env->{DJSESSION_STATE}, 'none',
+        "C23: in a namespace of its own: none of $host";
+}
+$s->stop;
 done_testing;

@@ -10,7 +10,13 @@ use DjSession::Test;
 my $s = server(
     clock  => 1,
     global => "DjSessionProxyTLSHeader X-Tls on\n"
-        . "DjSessionTrustedProxy 127.0.0.1\n",
+        . "DjSessionTrustedProxy 127.0.0.1\n" . <<'GLOBAL',
+<Location /cgi/act/mains>
+  DjSession On
+  DjSessionBackendUpdates On
+  DjSessionPreset strict
+</Location>
+GLOBAL
     conf => <<'CONF', after => <<'AFTER');
 <Location /cgi/act/strict>
   DjSessionPreset strict
@@ -53,6 +59,9 @@ CONF
   <Location /cgi/act/plain/django>
     DjSessionPreset django
   </Location>
+</VirtualHost>
+<VirtualHost 127.0.0.1:@PORT@>
+  ServerName silent.test
 </VirtualHost>
 AFTER
 
@@ -109,6 +118,14 @@ unlike $c, qr/Secure/, 'E26: Auto over plain HTTP';
 like cookie_of('/cgi/act/plain/django', 'own', %strict, clear => 1),
     qr/^own=.*Max-Age=3600/,
     'E26: what was set on the way still wins over the innermost preset';
+
+my %silent = (host => 'silent.test');
+$c = cookie_of('/cgi/act/mains', $host, %silent);
+like $c, qr/^__Host-sessionid=.*Path=\/.*; Secure; HttpOnly; SameSite=Lax/,
+    'E26: a host that says nothing has the sections of the main server';
+unlike $c, qr/Max-Age|Expires|Domain/, 'E26: with all of their preset';
+is cookie_of('/cgi/act/mains', $host, %silent, clear => 1), '',
+    'E26: and no session over plain HTTP';
 
 # Time passes: the limits of a preset are the same as if they were set.
 my @tls = (headers => ['X-Tls: on']);

@@ -201,6 +201,28 @@ is_deeply [map { s{/\S*/state/}{STATE/}r } sort keys %{ $second->{$same} }],
     [map { s{/\S*/state/}{STATE/}r } @first],
     'M16: the dump is a configuration that comes to the same' or diag $again;
 
+# Hosts that say nothing of policy, on stores of both kinds.
+($said) = configtest('-D DUMP_DJSESSION', global => "DjSession On\n",
+    after => <<'AFTER');
+<VirtualHost 127.0.0.1:@PORT@>
+  ServerName theirs.test
+  DjSessionStore django-cache:127.0.0.1:11211
+</VirtualHost>
+<VirtualHost 127.0.0.1:@PORT@>
+  ServerName ours.test
+</VirtualHost>
+AFTER
+$dump = blocks($said);
+my ($theirs) = grep { /^host theirs\.test/ } keys %$dump;
+my ($ours) = grep { /^host ours\.test/ } keys %$dump;
+is join(', ', sort grep { /Renew|HideCookie/ } keys %{ $dump->{$theirs // ''} }),
+    'DjSessionHideCookie Off, DjSessionRenew Off',
+    "E26: beside others, a Django site's store has its own defaults"
+    or diag $said;
+is join(', ', sort grep { /Renew|HideCookie/ } keys %{ $dump->{$ours // ''} }),
+    'DjSessionHideCookie On, DjSessionRenew 10%',
+    'E26: and our stores have theirs';
+
 my ($listing) = configtest('-D DUMP_VHOSTS',
     conf => "DjSession On\nDjSessionRenew 100%\n");
 unlike $listing, qr/DJS006|DjSession/, "M16: httpd's own dumps are as ever";

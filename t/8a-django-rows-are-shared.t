@@ -114,6 +114,21 @@ sub comes_and_goes ($kind, $db, $django, $s) {
         "J14: $kind: it is back, and so is he";
 }
 
+# Connections that break while the database is there.
+sub connections_break ($kind, $db, $s, $b) {
+    $s->allows(qr/DJS221/);
+    for my $time ('once', 'again') {
+        $db->cut;
+        is $b->get('/inside.html')->status, 200,
+            "J14: $kind: a broken connection logs nobody out ($time)";
+        $db->cut;
+        is basic($s, 'ada:wander'), 200,
+            "J14: $kind: nor does it hide who may come in ($time)";
+        is basic($s, 'ada:wonder'), 401, "$kind: and who may not ($time)";
+    }
+    return;
+}
+
 # Logins are compared with the table of users, and passwords with its hashes.
 sub users_are_checked ($kind, $db, $place) {
     my (undef, $django, $s) = both($kind, db => $db, conf => $USERS,
@@ -134,6 +149,11 @@ sub users_are_checked ($kind, $db, $place) {
     $django->ask(user => 'ada', 'wander');
     is $b->get('/inside.html')->status, 401, "$kind: a changed password";
     is basic($s, 'ada:wonder'), 401, "$kind: of which the old one is none";
+    $K = $django->make({ _auth_user_id => $id, _auth_user_backend => 'b',
+        _auth_user_hash => $django->ask(hash => 'ada') });
+    $s->canary($K);
+    $b = $s->browser(jar => { sessionid => $K });
+    connections_break($kind, $db, $s, $b) if $db->{kind} ne 'sqlite';
     $s->allows(qr/AH01617/);
     $s->stop;
     return $django->stop;

@@ -3,6 +3,7 @@
  * Django compares each login of a session with the password that the database
  * has now, so that a changed password ends all sessions. The same is done here,
  * once a request that brings a login. */
+#include <stdatomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -21,11 +22,17 @@ APLOG_USE_MODULE(djsession);
     ": it asks the site's database through mod_dbd: add LoadModule dbd_module" \
     " and say with DBDriver and DBDParams which database that is"
 
-/* Of a password that nobody has, so that a name which does not exist takes the
- * time that one takes which does. */
+/* Of a password that nobody has, so that a name which does not exist, or has no
+ * password that could be right, takes the time that one takes which has. */
 #define NOBODYS                                                                \
-    "pbkdf2_sha256$600000$nobodynobodynobodynobo$"                             \
+    "pbkdf2_sha256$%d$nobodynobodynobodynobo$"                                 \
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+#define MOST_ROUNDS 100000000
+
+/* As costly as the last password that this process has seen; before, as Django
+ * 4.2 makes them. */
+static atomic_int rounds = 600000;
 
 const char *djs_account_prepare(server_rec *main_server, apr_pool_t *pconf)
 {
@@ -119,6 +126,29 @@ void djs_account_verify(request_rec *r, djs_request_t *ctx)
 
 /* ------------------------------------------------------------- passwords */
 
+static authn_status wait_for_nobody(const char *password, authn_status answer,
+                                    apr_pool_t *p)
+{
+    const char *nobodys = apr_psprintf(p, NOBODYS, atomic_load(&rounds));
+
+    (void)djs_django_password(djs_bytes(nobodys), djs_bytes(password), p);
+    return answer;
+}
+
+static void note_rounds(djs_bytes_t password, apr_pool_t *p)
+{
+    static const char kind[] = "pbkdf2_sha256$";
+    const char *text = apr_pstrmemdup(p, password.data, password.len);
+    apr_int64_t count;
+
+    if (strncmp(text, kind, sizeof kind - 1) == 0) {
+        count = apr_strtoi64(text + sizeof kind - 1, NULL, 10);
+        if (count > 0 && count <= MOST_ROUNDS) {
+            atomic_store(&rounds, (int)count);
+        }
+    }
+}
+
 static authn_status check(request_rec *r, const char *user,
                           const char *password)
 {
@@ -138,10 +168,12 @@ static authn_status check(request_rec *r, const char *user,
         return AUTH_GENERAL_ERROR;
     }
     if (rv == DJS_EABSENT) {
-        (void)djs_django_password(djs_bytes(NOBODYS), djs_bytes(password),
-                                  r->pool);
-        return AUTH_USER_NOT_FOUND;
+        return wait_for_nobody(password, AUTH_USER_NOT_FOUND, r->pool);
     }
+    if (account.password.len == 0 || account.password.data[0] == '!') {
+        return wait_for_nobody(password, AUTH_DENIED, r->pool);
+    }
+    note_rounds(account.password, r->pool);
     verdict =
         djs_django_password(account.password, djs_bytes(password), r->pool);
     if (verdict == DJS_PASSWORD_UNKNOWN) {

@@ -100,12 +100,29 @@ static void complete_theirs(djs_policy_t *policy)
     policy->defaulted &= ~(renew | hide);
 }
 
+/* A host that says nothing about sessions has the very settings and policy of
+ * the main server. What fills them in depends on the host (its name is its
+ * namespace): each gets some of its own. */
+static void separate(apr_pool_t *pconf, server_rec *main_server)
+{
+    for (server_rec *s = main_server->next; s != NULL; s = s->next) {
+        ap_set_module_config(
+            s->module_config, &djsession_module,
+            apr_pmemdup(pconf, djs_server_host(s), sizeof(djs_host_t)));
+        ap_set_module_config(
+            s->lookup_defaults, &djsession_module,
+            apr_pmemdup(pconf, host_policy(s), sizeof(djs_policy_t)));
+    }
+}
+
 /* Fills in every default; afterwards nothing is unset that has one. */
 static void complete(apr_pool_t *pconf, server_rec *main_server)
 {
     const djs_policy_t *presets = djs_preset_table(pconf);
+    djs_policy_t *policy;
     server_rec *s;
 
+    separate(pconf, main_server);
     for (s = main_server; s != NULL; s = s->next) {
         djs_host_t *host = djs_server_host(s);
 
@@ -114,11 +131,12 @@ static void complete(apr_pool_t *pconf, server_rec *main_server)
             host->settings.name_space =
                 s->server_hostname != NULL ? s->server_hostname : "localhost";
         }
-        djs_preset_complete(host_policy(s), presets);
+        policy = host_policy(s);
+        djs_preset_complete(policy, presets);
         if (strncmp(host->settings.store->items[0], "django-", 7) == 0) {
-            complete_theirs(host_policy(s));
+            complete_theirs(policy);
         }
-        host->used = djs_policy_serves(host_policy(s));
+        host->used = djs_policy_serves(policy);
     }
 }
 

@@ -128,13 +128,16 @@ const djs_dbd_t *djs_dbd_lend(server_rec *s, apr_pool_t *p)
 
 /* ------------------------------------------------------------ accounts */
 
-const char *djs_dbd_prepare(server_rec *s, const char *query, apr_pool_t *p)
+const djs_query_t *djs_dbd_prepare(server_rec *s, const char *text,
+                                   apr_pool_t *p)
 {
     static atomic_int count; /* labels of one mod_dbd must differ */
-    const char *label = apr_psprintf(p, "djsession_%d", ++count);
+    djs_query_t *query = apr_palloc(p, sizeof *query);
 
-    dbd_prepare(s, query, label);
-    return label;
+    query->text = text;
+    query->label = apr_psprintf(p, "djsession_%d", ++count);
+    dbd_prepare(s, query->text, query->label);
+    return query;
 }
 
 /* Whatever the database calls true. */
@@ -144,25 +147,44 @@ static int is_true(const char *text)
                     strcasecmp(text, "true") == 0);
 }
 
-static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
-                        const char *prepared, const char *argument,
-                        const char **error, apr_pool_t *p)
+/* Runs it as the connection has prepared it. The drivers of pgsql and mysql
+ * make a broken connection anew by themselves, which then has prepared nothing,
+ * and mod_dbd does not hear of it: from there on it is prepared for each use.
+ */
+static int run(apr_dbd_results_t **results, const ap_dbd_t *dbd,
+               const djs_query_t *query, const char *argument, apr_pool_t *p)
 {
     apr_dbd_prepared_t *statement =
-        apr_hash_get(dbd->prepared, prepared, APR_HASH_KEY_STRING);
+        apr_hash_get(dbd->prepared, query->label, APR_HASH_KEY_STRING);
+    int failed = 0;
+
+    if (!statement) {
+        failed = apr_dbd_prepare(dbd->driver, p, dbd->handle, query->text, NULL,
+                                 &statement);
+    }
+    if (!failed) {
+        failed =
+            apr_dbd_pvselect(dbd->driver, p, dbd->handle, results, statement,
+                             djs_dbd_random(dbd->driver), argument, NULL);
+    }
+    if (failed) {
+        apr_hash_set(dbd->prepared, query->label, APR_HASH_KEY_STRING, NULL);
+    }
+    return failed;
+}
+
+static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
+                        const djs_query_t *query, const char *argument,
+                        const char **error, apr_pool_t *p)
+{
     apr_dbd_results_t *results = NULL;
     const char *texts[2]; /* password, is_active */
     apr_pool_t *scratch;
     apr_status_t rv = DJS_ETROUBLE;
     int failed;
 
-    if (!statement) {
-        return rv;
-    }
     apr_pool_create(&scratch, p);
-    failed =
-        apr_dbd_pvselect(dbd->driver, scratch, dbd->handle, &results, statement,
-                         djs_dbd_random(dbd->driver), argument, NULL);
+    failed = run(&results, dbd, query, argument, scratch);
     if (failed) {
         *error =
             apr_pstrdup(p, apr_dbd_error(dbd->driver, dbd->handle, failed));
@@ -179,7 +201,7 @@ static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
 }
 
 apr_status_t djs_dbd_account(djs_account_t *out, server_rec *s,
-                             const char *prepared, const char *argument,
+                             const djs_query_t *query, const char *argument,
                              apr_pool_t *p)
 {
     const char *error = "the query of users can not be asked";
@@ -193,7 +215,7 @@ apr_status_t djs_dbd_account(djs_account_t *out, server_rec *s,
             error = "mod_dbd has no connection: see its own lines here";
             break;
         }
-        rv = ask(out, dbd, prepared, argument, &error, p);
+        rv = ask(out, dbd, query, argument, &error, p);
         dbd_close(s, dbd);
     }
     if (rv == DJS_ETROUBLE) {

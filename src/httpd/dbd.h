@@ -12,9 +12,15 @@ int djs_dbd_find(void);
 /* Connections that mod_dbd has for a server; in `p`. */
 const djs_dbd_t *djs_dbd_lend(server_rec *s, apr_pool_t *p);
 
-/* Has every connection of `s` prepare a query with one parameter; in
- * check_config. What djs_dbd_account knows it by. */
-const char *djs_dbd_prepare(server_rec *s, const char *query, apr_pool_t *p);
+/* A query with one parameter. */
+typedef struct djs_query {
+    const char *text;  /* SQL, with %s or %d */
+    const char *label; /* what connections that have prepared it know it by */
+} djs_query_t;
+
+/* Has every connection of `s` prepare it; in check_config. */
+const djs_query_t *djs_dbd_prepare(server_rec *s, const char *text,
+                                   apr_pool_t *p);
 
 /* A row of Django's table of users. */
 typedef struct {
@@ -22,10 +28,10 @@ typedef struct {
     int active;
 } djs_account_t;
 
-/* The row that a prepared query finds for `argument`, in `p`. DJS_EABSENT:
+/* The row that the query finds for `argument`, in `p`. DJS_EABSENT:
  * there is none. Everything else is trouble, and has been logged. */
 apr_status_t djs_dbd_account(djs_account_t *out, server_rec *s,
-                             const char *prepared, const char *argument,
+                             const djs_query_t *query, const char *argument,
                              apr_pool_t *p);
 
 #endif

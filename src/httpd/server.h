@@ -47,9 +47,9 @@ typedef struct {
     const char *proxy_value;
     apr_array_header_t *trusted; /* of apr_ipsubnet_t * */
     djs_budget_t *budget;        /* shared by all children; NULL: no limit */
-    const char *user_query;      /* as httpd/dbd has prepared it; NULL: none */
-    const char *login_query;     /* the same */
-    const unsigned char *forward_key; /* DJS_SECRET_BYTES; NULL: unsigned */
+    const struct djs_query *user_query;  /* of httpd/dbd; NULL: none */
+    const struct djs_query *login_query; /* the same */
+    const unsigned char *forward_key;    /* DJS_SECRET_BYTES; NULL: unsigned */
 } djs_host_t;
 
 /* The four functions of httpd's module record: a djs_host_t for each server,

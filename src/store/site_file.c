@@ -352,8 +352,11 @@ static apr_status_t replace(const held_t *held, const char *beside)
     apr_status_t rv = APR_SUCCESS;
 
     if (swap(beside, held->path) != 0) {
-        if ((errno != EINVAL && errno != ENOSYS) || !is_in_place(held)) {
+        if (errno != EINVAL && errno != ENOSYS) {
             rv = trouble();
+        }
+        else if (!is_in_place(held)) {
+            rv = APR_EAGAIN;
         }
         else if (rename(beside, held->path) != 0) { /* not that file system */
             rv = trouble();

@@ -229,6 +229,17 @@ static const char *table_of(const job_t *job, char quote)
                : apr_psprintf(job->p, "%c%s%c", quote, name, quote);
 }
 
+/* As a literal of SQL; NULL: it has none. */
+static const char *time_text(const job_t *job, const dialect_t *dialect,
+                             apr_time_t when)
+{
+    const char *text = djs_rows_time_text(
+        when, job->rows->local && !dialect->has_zone, job->p);
+
+    return text ? apr_pstrcat(job->p, "'", text, dialect->zone, "'", NULL)
+                : NULL;
+}
+
 static const char *statement(const job_t *job, const dialect_t *dialect)
 {
     apr_pool_t *p = job->p;
@@ -236,7 +247,7 @@ static const char *statement(const job_t *job, const dialect_t *dialect)
     const char *key = apr_pstrmemdup(p, job->key.data, job->key.len);
     const char *text = apr_pstrmemdup(p, job->text.data, job->text.len);
     const char *where = apr_psprintf(p, "session_key = '%s'", key);
-    const char *until;
+    const char *until, *now;
 
     if (job->verb == VERB_GET) {
         return apr_psprintf(p, "SELECT session_data, %s FROM %s WHERE %s",
@@ -252,12 +263,11 @@ static const char *statement(const job_t *job, const dialect_t *dialect)
     if (job->verb == VERB_END) {
         return apr_psprintf(p, "DELETE FROM %s WHERE %s", table, where);
     }
-    until = djs_rows_time_text(job->expires,
-                               job->rows->local && !dialect->has_zone, p);
-    if (until == NULL) {
+    until = time_text(job, dialect, job->expires);
+    now = time_text(job, dialect, job->call.now);
+    if (until == NULL || now == NULL) {
         return NULL;
     }
-    until = apr_pstrcat(p, "'", until, dialect->zone, "'", NULL);
     switch (job->verb) {
     case VERB_ADD:
         return apr_psprintf(p,
@@ -273,8 +283,10 @@ static const char *statement(const job_t *job, const dialect_t *dialect)
     case VERB_GET:
     case VERB_END:
     default:
-        return apr_psprintf(p, "UPDATE %s SET expire_date = %s WHERE %s", table,
-                            until, where);
+        return apr_psprintf(p,
+                            "UPDATE %s SET expire_date = %s WHERE %s AND"
+                            " expire_date > %s",
+                            table, until, where, now);
     }
 }
 
@@ -540,9 +552,13 @@ apr_status_t djs_rows_touch(const djs_rows_t *rows, djs_bytes_t key,
 
     job.expires = expires;
     rv = ask(&job);
-    return rv == APR_SUCCESS && job.count == 0
-               ? djs_rows_get(rows, key, call, &there, scratch)
-               : rv;
+    if (rv == APR_SUCCESS && job.count == 0) { /* gone, or as it is already */
+        rv = djs_rows_get(rows, key, call, &there, scratch);
+        if (rv == APR_SUCCESS && there.expires <= call.now) {
+            rv = DJS_EABSENT; /* the site has ended it by its date */
+        }
+    }
+    return rv;
 }
 
 apr_status_t djs_rows_remove(const djs_rows_t *rows, djs_bytes_t key,

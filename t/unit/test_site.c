@@ -420,6 +420,19 @@ static void times_are_written_as_django_does(void **state)
     tzset();
 }
 
+static void a_row_that_was_ended_by_its_date_is_not_renewed(void **state)
+{
+    (void)state;
+    SKIP_WITHOUT_KIND();
+    assert_int_equal(add(KEY, "one"), APR_SUCCESS);
+    sql("UPDATE django_session SET expire_date = '2023-11-14 22:13:20'");
+    assert_int_equal(djs_site_touch(store, named(KEY), LATER, soon(), pool),
+                     DJS_EABSENT);
+    sql("UPDATE django_session SET expire_date = '2023-11-14 22:13:20.000001'");
+    assert_int_equal(djs_site_touch(store, named(KEY), LATER, soon(), pool),
+                     APR_SUCCESS);
+}
+
 /* -------------------------------------------------------------- caches */
 
 static void a_cache_in_trouble_is_no_absence(void **state)
@@ -532,6 +545,7 @@ int main(void)
         T(a_database_away_is_trouble, "db"),
         T(a_row_says_when_it_ends, "db"),
         T(times_are_written_as_django_does, "db"),
+        T(a_row_that_was_ended_by_its_date_is_not_renewed, "db"),
         ALL("cache"),
         T(parallel_changes_are_all_made, "cache"),
         T(what_is_too_long_for_memcached_is_not_sent, "cache"),

@@ -148,6 +148,22 @@ sub kill_now ($d) {
     return;
 }
 
+# Breaks all connections to it, as a quick restart would.
+sub cut ($d) {
+    my ($dir, $port) = @$d{qw(dir port)};
+    return $d->must(program('psql'), '-qAt', '-h', '127.0.0.1', '-p', $port,
+        '-U', 'site', '-d', 'postgres', '-c',
+        'select pg_terminate_backend(pid) from pg_stat_activity'
+        . ' where datname = $$site$$') if $d->{kind} eq 'postgresql';
+    my @mariadb = (program('mariadb'), '--no-defaults', "--socket=$dir/socket",
+        '-u', 'root', '-BN', '-e');
+    for ($d->must(@mariadb, 'select id from information_schema.processlist'
+        . ' where user = "site"') =~ /^(\d+)$/mg) {
+        $d->must(@mariadb, "kill $_");
+    }
+    return;
+}
+
 # How mod_dbd finds it.
 sub directives ($d) {
     my ($dir, $port) = ($d->{dir}, $d->{port} // '');
