@@ -25,6 +25,8 @@ SKIP: {
         if !DjSession::Memcached::program();
     judged('memcached stands still, dies and comes back', store => 'memcache',
         faults => [qw(freeze down)], ops => 15_000);
+    judged('two tiers, either of which fails', store => 'tiers',
+        faults => [qw(kill break freeze down)], ops => 15_000);
 }
 
 my %fault = (

@@ -88,7 +88,7 @@ static apr_status_t write_record(djs_save_t *v, const djs_record_t *record,
 
 apr_status_t djs_move_fresh(djs_save_t *v, djs_record_t *record, djs_spot_t *to)
 {
-    apr_status_t rv = DJS_ERANDOM;
+    apr_status_t rv;
     int i;
 
     for (i = 0; i < MOST_TRIES; i++) {
@@ -113,7 +113,7 @@ apr_status_t djs_move_fresh(djs_save_t *v, djs_record_t *record, djs_spot_t *to)
             return rv;
         }
     }
-    return DJS_ERANDOM; /* ten keys taken out of 36^32: the generator is ill */
+    return DJS_ETROUBLE; /* ten keys of 36^32 are not taken: it is in doubt */
 }
 
 /* The same key under the first secret. DJS_EABSENT: another request has moved

@@ -204,7 +204,8 @@ static apr_status_t add(save_t *v, const djs_entry_t *entry)
     if (rv != APR_SUCCESS) {
         v->out->key[0] = '\0';
     }
-    return rv == DJS_ETAKEN ? DJS_ERANDOM : rv;
+    /* Ten keys of 36^32 are not taken: the store is in doubt. */
+    return rv == DJS_ETAKEN ? DJS_ETROUBLE : rv;
 }
 
 /* Begins a session with what the request has set. */

@@ -13,9 +13,12 @@ $operations ||= 1_000_000;
 no warnings "qw";
 @schedules = qw(
     dbm: dbm:kill dbm:graceful dbm:break dbm:kill,graceful,break
+    gdbm:kill,graceful,break db:kill,graceful,break
     memcache: memcache:kill memcache:freeze memcache:down
     memcache:kill,graceful,freeze,down
     twins: twins:kill twins:freeze twins:down twins:kill,graceful,down
+    tiers: tiers:kill tiers:break tiers:down
+    tiers:kill,graceful,break,freeze,down
 ) unless @schedules;
 
 $| = 1;

@@ -204,7 +204,7 @@ static void a_taken_key_is_tried_again_and_then_given_up(void **state)
     random_left = 1000;
     set(s, "b", "2");
     assert_int_equal(djs_commit_save(&saved, s, &terms, &place, call()),
-                     DJS_ERANDOM);
+                     DJS_ETROUBLE);
     assert_string_equal(data_of(first), "{\"a\":1}");
     place.random = broken;
     assert_int_equal(djs_commit_save(&saved, s, &terms, &place, call()),

@@ -1,11 +1,12 @@
 # DjSession::History - sixteen clients, a real httpd, faults, and a judge.
 #
-# run(store => 'dbm'|'memcache'|'twins', faults => [...], ops => N) starts what
+# run(store => 'dbm'|'gdbm'|'db'|'memcache'|'twins'|'tiers', faults => [...], ops => N) starts what
 # it needs, lets t/history/drive make operations while faults happen, and
 # returns what t/history/judge said: a hash of `violations`, `operations` and
 # the `text`. Faults: kill (a child, -9), graceful (a restart), break (nobody
 # reaches the DBM files), freeze (memcached stands still), down (it is killed,
-# and comes back with nothing; of twins one at a time).
+# and comes back with nothing; of twins one at a time). In two tiers the DBM files
+# have the truth, so there nothing that memcached does may be seen.
 package DjSession::History;
 use v5.36;
 use List::Util qw(sum0);
@@ -74,21 +75,23 @@ sub program ($name) {
 }
 
 sub store_line ($run) {
-    return 'DjSessionStore dbm:@STATE@/store' if $run->{store} eq 'dbm';
+    my %files = (dbm => 'sdbm', gdbm => 'gdbm', db => 'db');
+    my $type = $files{ $run->{store} };
+    return "DjSessionStore dbm:\@STATE\@/store type=$type" if $type;
     my $where = join ',', map { $_->name } @{ $run->{memcached} };
-    return "DjSessionStore memcache:$where"
-        . ($run->{store} eq 'twins' ? ' replicas=2' : '');
+    my %more = (twins => ' replicas=2', tiers => ' dbm:@STATE@/store');
+    return "DjSessionStore memcache:$where" . ($more{ $run->{store} } // '');
 }
 
 sub start ($run) {
-    my $many = { dbm => 0, memcache => 1, twins => 2 }->{ $run->{store} };
+    my $many = { memcache => 1, twins => 2, tiers => 1 }->{ $run->{store} } // 0;
     $run->{memcached} = [map { DjSession::Memcached->start } 1 .. $many];
     my $s = DjSession::Server->prepare(
         loglevel => 'notice', store => store_line($run), conf => $PAGES);
     $s->file("htdocs/$_", "$_\n") for qw(see do);
     # What faults make it say is no news here, nor are keys that come late.
     $s->allows(qr/\[djsession:(?:warn|error|crit)\]/, qr/AH0005[012]/,
-        qr/AH00493/, qr/AH10392/);
+        qr/AH00493/, qr/AH10392/, qr/BDB3028|^: Permission denied/); # libdb's own
     my $why = $s->launch;
     die "httpd does not start: $why\n" if defined $why;
     $run->{server} = $s;
@@ -122,7 +125,7 @@ sub run ($class, %run) {
     $run{seconds} = clock_gettime(CLOCK_MONOTONIC) - $from;
     my $judge = program('judge');
     my $limits = 'grace=' . GRACE
-        . ($run{store} eq 'dbm' ? '' : ' lease=' . LEASE);
+        . ($run{store} =~ /^(?:g?dbm|db|tiers)$/ ? '' : ' lease=' . LEASE);
     $run{text} = qx{$judge dir=$dir $limits 2>&1};
     $run{judged} = $? >> 8;
     ($run{operations}) = $run{text} =~ /^operations (\d+)/m;
