@@ -68,6 +68,7 @@ typedef struct lock_map {
     apr_size_t size;
     dev_t dev;
     ino_t ino;
+    int blind;              /* the boot is not known: see boot_name */
     struct lock_map *older; /* threads may still hold locks in it */
 } lock_map_t;
 
@@ -85,9 +86,10 @@ static apr_size_t lock_size(int shards)
            EDITIONS * sizeof(counter_t);
 }
 
-/* The kernel's name for this boot. Where it can not be read the name is empty
- * and equal to itself: locks then outlive a reboot, and whoever was locked out
- * by that removes the lock file while nothing uses the store. */
+/* The kernel's name for this boot. Where it can not be read the name is empty,
+ * and nobody can tell whether the mutexes are of this boot: locks then outlive
+ * a reboot, and whoever was locked out by that removes the lock file while
+ * nothing uses the store. */
 static void boot_name(char out[40])
 {
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -273,7 +275,8 @@ static apr_status_t renew_after_boot(lock_map_t *map)
     char boot[40];
 
     boot_name(boot);
-    if (memcmp(boot, map->head->h.boot, sizeof(boot)) == 0) {
+    map->blind = boot[0] == '\0' || map->head->h.boot[0] == '\0';
+    if (map->blind || memcmp(boot, map->head->h.boot, sizeof(boot)) == 0) {
         return APR_SUCCESS;
     }
     return make_mutexes(map->head, map->slots, boot);
@@ -491,7 +494,7 @@ apr_status_t djs_lock_edition(djs_edition_t *out, djs_lock_t *lock,
         rv = map_anew(lock, map);
         map = atomic_load(&lock->map);
     }
-    if (rv == APR_SUCCESS && map->head->h.boot[0] == '\0') {
+    if (rv == APR_SUCCESS && (map->blind || map->head->h.boot[0] == '\0')) {
         rv = DJS_EINVALID; /* a reboot would not be noticed */
     }
     if (rv == APR_SUCCESS) {

@@ -183,10 +183,15 @@ static apr_status_t sweep_shard(djs_dbm_t *dbm, int shard, djs_sweep_t *did,
     apr_array_header_t *victims;
     apr_uint64_t live;
     djs_scan_t scan;
+    apr_time_t began = djs_clock_steady(), now;
     apr_status_t rv = look(&scan, dbm, shard, did, call, pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    now = djs_clock_steady();
+    if (call.until < now + (now - began)) {
+        call.until = now + (now - began); /* or looking would be all it does */
     }
     victims = find_victims(&live, &scan, did, call.now);
     rv = remove_all(dbm, shard, victims, did, call);

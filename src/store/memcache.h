@@ -49,7 +49,6 @@ typedef struct {
     apr_memcache_t *mc; /* NULL: not open */
     djs_guard_t *guard;
     apr_thread_mutex_t *mutex; /* guards the free list and the epochs */
-    apr_thread_cond_t *freed;
     djs_slot_t *slots;
     djs_mcepoch_t epochs[DJS_MC_EPOCHS];
     int slot_count;

@@ -29,7 +29,7 @@ struct djs_guard {
     apr_thread_mutex_t *mutex; /* guards what stands below */
     apr_thread_cond_t *wake;
     _Atomic int asleep;
-    int stop;
+    _Atomic int stop;
     apr_thread_mutex_t *cutting; /* one walk at a time */
     DIR *fds;                    /* /proc/self/fd, or NULL */
     int spare; /* a descriptor to look through, so that none must be had */
@@ -178,13 +178,15 @@ static int look(djs_guard_t *guard)
  * has either seen `asleep` or is seen here. */
 static void sleep_deep(djs_guard_t *guard)
 {
+    apr_thread_mutex_lock(guard->mutex);
     atomic_store(&guard->asleep, 1);
     if (!look(guard)) {
-        while (atomic_load(&guard->asleep) && !guard->stop) {
+        while (atomic_load(&guard->asleep) && !atomic_load(&guard->stop)) {
             apr_thread_cond_wait(guard->wake, guard->mutex);
         }
     }
     atomic_store(&guard->asleep, 0);
+    apr_thread_mutex_unlock(guard->mutex);
 }
 
 static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *data)
@@ -193,12 +195,8 @@ static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *data)
     apr_time_t seen = djs_clock_steady();
 
     (void)thread;
-    apr_thread_mutex_lock(guard->mutex);
-    while (!guard->stop) {
-        apr_thread_cond_timedwait(guard->wake, guard->mutex, TICK);
-        if (guard->stop) {
-            break;
-        }
+    while (!atomic_load(&guard->stop)) {
+        apr_sleep(TICK); /* whatever is done to the clock on the wall */
         if (look(guard)) {
             seen = djs_clock_steady();
         }
@@ -207,7 +205,6 @@ static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *data)
             seen = djs_clock_steady();
         }
     }
-    apr_thread_mutex_unlock(guard->mutex);
     return NULL;
 }
 
@@ -227,7 +224,7 @@ static apr_status_t guard_stop(void *data)
     apr_status_t rv;
 
     apr_thread_mutex_lock(guard->mutex);
-    guard->stop = 1;
+    atomic_store(&guard->stop, 1);
     apr_thread_cond_signal(guard->wake);
     apr_thread_mutex_unlock(guard->mutex);
     if (guard->thread) {
@@ -279,11 +276,15 @@ apr_status_t djs_guard_start(djs_memcache_t *self, apr_pool_t *pchild)
         return rv != APR_SUCCESS ? rv : APR_EMFILE;
     }
     apr_pool_pre_cleanup_register(pchild, guard, guard_stop);
+    rv = start_thread(guard, pchild);
+    if (rv != APR_SUCCESS) {
+        return rv; /* without it nobody would end a call */
+    }
     for (int i = 0; i < self->server_count; i++) {
         self->servers[i].guard = guard;
     }
     self->guard = guard;
-    return start_thread(guard, pchild);
+    return APR_SUCCESS;
 }
 
 void djs_guard_enter(djs_link_t *link, djs_slot_t *slot, apr_time_t until)

@@ -17,6 +17,7 @@
 
 #define BREAK APR_USEC_PER_SEC /* without asking, after a loss of time */
 #define FAIR  (40 * 1000)      /* that a call must have had at least */
+#define PAUSE 500              /* between two looks for a free slot */
 
 static apr_memcache_server_t *the_one(void *baton, apr_memcache_t *mc,
                                       const apr_uint32_t hash)
@@ -45,15 +46,14 @@ static apr_status_t take_slot(djs_slot_t **out, djs_link_t *link,
     *out = NULL;
     apr_thread_mutex_lock(link->mutex);
     while (link->free < 0 && rv == APR_SUCCESS) {
-        apr_interval_time_t left = until - djs_clock_steady();
-
-        if (left <= 0) {
+        apr_thread_mutex_unlock(link->mutex);
+        if (djs_clock_steady() >= until) {
             rv = DJS_ETIMEOUT;
         }
-        else if (apr_thread_cond_timedwait(link->freed, link->mutex, left) !=
-                 APR_SUCCESS) {
-            rv = link->free < 0 ? DJS_ETIMEOUT : APR_SUCCESS;
+        else {
+            apr_sleep(PAUSE); /* a condition's time is that of the wall */
         }
+        apr_thread_mutex_lock(link->mutex);
     }
     if (rv == APR_SUCCESS) {
         *out = &link->slots[link->free];
@@ -72,7 +72,6 @@ static void give_slot(djs_link_t *link, djs_slot_t *slot)
     apr_thread_mutex_lock(link->mutex);
     slot->next = link->free;
     link->free = (int)(slot - link->slots);
-    apr_thread_cond_signal(link->freed);
     apr_thread_mutex_unlock(link->mutex);
 }
 
@@ -267,8 +266,6 @@ static apr_status_t run(djs_link_t *link, command_t *c, apr_time_t until,
 
 static apr_status_t make_slots(djs_link_t *link, int count, apr_pool_t *p)
 {
-    apr_status_t rv;
-
     link->slot_count = count;
     link->slots = apr_pcalloc(p, (apr_size_t)count * sizeof *link->slots);
     for (int i = 0; i < count; i++) {
@@ -280,8 +277,7 @@ static apr_status_t make_slots(djs_link_t *link, int count, apr_pool_t *p)
     atomic_store(&link->unproven, 1);
     atomic_store(&link->failing, 0);
     atomic_store(&link->closed_until, 0);
-    rv = apr_thread_mutex_create(&link->mutex, APR_THREAD_MUTEX_DEFAULT, p);
-    return rv == APR_SUCCESS ? apr_thread_cond_create(&link->freed, p) : rv;
+    return apr_thread_mutex_create(&link->mutex, APR_THREAD_MUTEX_DEFAULT, p);
 }
 
 apr_status_t djs_link_open(djs_link_t *link, const djs_memcache_t *self,

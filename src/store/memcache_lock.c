@@ -60,16 +60,23 @@ static apr_status_t take_once(djs_mclock_t *lock, const djs_owners_t *owners,
                               const djs_mcitem_t *item, apr_time_t until,
                               apr_pool_t *scratch)
 {
-    apr_status_t trouble = DJS_ETROUBLE;
+    apr_status_t trouble = DJS_ETROUBLE, rv;
 
-    lock->since = djs_clock_steady();
     lock->count = lock->uncertain = 0;
     for (int i = 0; i < owners->count; i++) {
         djs_link_t *link = owners->link[i];
-        apr_time_t end = djs_mclock_share(until, owners->count - i);
+        /* of twins' time, a part is for what comes after */
+        apr_time_t end =
+            djs_mclock_share(until, owners->count - i + (owners->count > 1));
         int again = 0;
-        apr_status_t rv = djs_link_store(link, DJS_MC_ADD, item, end, &again);
 
+        if (lock->count == 0) {
+            lock->since = djs_clock_steady();
+        }
+        else if (end > lock->since + STANDS / 2) {
+            end = lock->since + STANDS / 2; /* or it would be over by then */
+        }
+        rv = djs_link_store(link, DJS_MC_ADD, item, end, &again);
         if (rv == DJS_ETAKEN && again && is_ours(link, item, end, scratch)) {
             rv = APR_SUCCESS;
         }

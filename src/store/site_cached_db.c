@@ -86,6 +86,7 @@ static apr_status_t add(void *self, djs_entry_name_t name,
 typedef struct {
     djs_entry_fn fn;
     void *baton;
+    djs_cached_t *cached;
     djs_entry_t next;
 } change_t;
 
@@ -96,6 +97,10 @@ static apr_status_t note(djs_entry_t *next, const djs_entry_t *current,
     apr_status_t rv = change->fn(next, current, change->baton, scratch);
 
     change->next = *next;
+    if (rv == APR_SUCCESS && next->gone) {
+        /* Before the row: if this fails, nothing has happened yet. */
+        rv = djs_cached_delete(change->cached);
+    }
     return rv;
 }
 
@@ -106,7 +111,7 @@ static apr_status_t change_locked(both_t *both, djs_cached_t *c, change_t *what,
         djs_rows_change(&both->rows, key, note, what, c->call, c->p);
 
     if (rv == APR_SUCCESS && what->next.gone) {
-        rv = djs_cached_delete(c);
+        (void)djs_cached_delete(c); /* a reader may have put it back */
     }
     else if (rv == APR_SUCCESS && what->next.pickle.data) {
         rv = djs_cached_put(c, DJS_MC_REPLACE, &what->next);
@@ -121,9 +126,9 @@ static apr_status_t change_locked(both_t *both, djs_cached_t *c, change_t *what,
 static apr_status_t change(void *self, djs_entry_name_t name, djs_entry_fn fn,
                            void *baton, djs_call_t call, apr_pool_t *scratch)
 {
-    change_t what = { .fn = fn, .baton = baton };
-    both_t *both = self;
     djs_cached_t c;
+    change_t what = { .fn = fn, .baton = baton, .cached = &c };
+    both_t *both = self;
     apr_status_t rv;
 
     djs_cached_init(&c, &both->cache, name.key, call, scratch);

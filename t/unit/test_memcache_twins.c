@@ -207,6 +207,33 @@ static void nothing_is_lost_and_nothing_revived(void **state)
     assert_true(done > 0);
 }
 
+/* I03: one that stands still takes no more of a call's time than is its share,
+ * however much that is, and its twin's lock is good. */
+static void a_twin_that_stands_still_fails_no_change(void **state)
+{
+    fixture_t *f = *state;
+    djs_bytes_t key = djs_bytes("slow");
+
+    assert_int_equal(djs_store_put(f->store, key,
+                                   (djs_item_t){ djs_bytes("0"), LATER },
+                                   DJS_PUT_NEW, soon(), f->p),
+                     APR_SUCCESS);
+    for (int i = 0; i < 2; i++) {
+        const memcached_t *twin = &fixture_twins()[i];
+
+        memcached_freeze(twin);
+        assert_int_equal(djs_store_update(f->store, key, one_more, NULL,
+                                          call_within(3 * APR_USEC_PER_SEC),
+                                          f->p),
+                         APR_SUCCESS);
+        kill(twin->pid, SIGCONT);
+        apr_sleep(1200 * 1000); /* it may be asked again */
+        assert_int_equal(
+            djs_store_update(f->store, key, one_more, NULL, soon(), f->p),
+            APR_SUCCESS);
+    }
+}
+
 /* J07, L04: two processes count to 8000 on one session. */
 static void two_processes_count_to_8000(void **state)
 {
@@ -252,8 +279,12 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest count_tests[] = { cmocka_unit_test_setup_teardown(
         two_processes_count_to_8000, begin, end) };
-    const struct CMUnitTest twin_tests[] = { cmocka_unit_test_setup_teardown(
-        nothing_is_lost_and_nothing_revived, begin, end) };
+    const struct CMUnitTest twin_tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_twin_that_stands_still_fails_no_change, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_is_lost_and_nothing_revived,
+                                        begin, end)
+    };
     int failed;
 
     if (argc > 1) {

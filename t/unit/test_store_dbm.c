@@ -456,6 +456,34 @@ static void chunks_of_two_writes_are_never_mixed(void **state)
     }
 }
 
+/* However little time there is, a sweep comes on. */
+static void a_sweep_without_time_removes_something(void **state)
+{
+    fixture_t *f = *state;
+    djs_sweep_t did = { 0, 0, 0, 0 };
+    djs_call_t call;
+
+    if (strcmp(fixture_kind, "sdbm") != 0) {
+        skip(); /* the others look under the lock, in time */
+    }
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(djs_store_put(f->store,
+                                       djs_bytes(apr_psprintf(f->p, "%d", i)),
+                                       (djs_item_t){ djs_bytes("x"), NOW + 1 },
+                                       DJS_PUT_NEW, soon(), f->p),
+                         APR_SUCCESS);
+    }
+    for (int i = 0; i < 20 && did.removed < 2000; i++) {
+        apr_uint64_t before = did.removed;
+
+        call = soon();
+        call.now = NOW + 2;
+        call.until = djs_clock_steady();
+        (void)djs_store_sweep(f->store, &did, call, f->p);
+        assert_true(did.removed > before);
+    }
+}
+
 /* J10: db waits for its temporary file to go away; a killed maker leaves it. */
 static void a_making_that_was_killed_does_not_stop_the_next(void **state)
 {
@@ -519,6 +547,7 @@ static int run(const char *name)
         ONE_SHARD(chunks_of_two_writes_are_never_mixed),
         ONE_SHARD(a_making_that_was_killed_does_not_stop_the_next),
         ONE_SHARD(no_descriptor_stays_open),
+        ONE_SHARD(a_sweep_without_time_removes_something),
         ONE_SHARD(a_sweep_gives_the_disk_back)
     };
 

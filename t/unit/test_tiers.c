@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include "tiers_fixture.h"
 
+#define LOCKS_LOOKED_AT 256 /* the head of the lock file */
+
 /* Both have it after a write; the front is asked first, and is healed. */
 static void both_tiers_have_what_was_written(void **state)
 {
@@ -339,6 +341,24 @@ static void without_a_name_for_the_boot_there_are_no_copies(void **state)
     assert_int_equal(raw_get(f, raw_key(f, f->path, "a")).len, 1);
 }
 
+/* Nor are the locks made anew: others may hold them. */
+static void without_a_name_for_the_boot_locks_stay(void **state)
+{
+    fixture_t *f = *state;
+    const char none[40] = { 0 };
+    unsigned char before[LOCKS_LOOKED_AT], after[LOCKS_LOOKED_AT];
+    int fd = open(apr_pstrcat(f->p, f->path, "/lock", NULL), O_RDWR);
+
+    assert_int_equal(put(f, "one", DJS_PUT_NEW), APR_SUCCESS);
+    assert_int_equal(pwrite(fd, none, sizeof none, BOOT_AT), sizeof none);
+    assert_int_equal(pread(fd, before, sizeof before, 0), sizeof before);
+    f->store = opened(f, f->path, 1);
+    assert_string_equal(get(f), "one");
+    assert_int_equal(pread(fd, after, sizeof after, 0), sizeof after);
+    assert_memory_equal(before, after, ID_AT + ID_LEN);
+    close(fd);
+}
+
 static apr_status_t one_more(djs_update_t *todo, djs_bytes_t current,
                              void *baton, apr_pool_t *scratch)
 {
@@ -519,6 +539,7 @@ int main(void)
         TEST(stores_that_share_memcached_never_meet),
         TEST(a_reboot_or_a_new_lock_file_leaves_no_copy),
         TEST(without_a_name_for_the_boot_there_are_no_copies),
+        TEST(without_a_name_for_the_boot_locks_stay),
         TEST(nothing_is_lost_while_memcached_flaps),
         TEST(a_front_of_two_keeps_copies_on_both),
         TEST(only_memcached_may_stand_in_front)
