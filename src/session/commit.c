@@ -30,6 +30,29 @@ apr_size_t djs_commit_max_value(apr_size_t max_size)
     return max_size + DJS_RECORD_OVERHEAD;
 }
 
+/* Another request may have set the user in place: whether he was revoked since
+ * has not been looked at, so the next one that loads the session shall. */
+static int same_user(const djs_record_t *a, const djs_record_t *b,
+                     djs_bytes_t user_key)
+{
+    djs_bytes_t user_a, user_b;
+    int has_a = djs_json_find(&user_a, a->body, user_key);
+    int has_b = djs_json_find(&user_b, b->body, user_key);
+
+    return has_a == has_b && (!has_a || djs_bytes_equal(user_a, user_b));
+}
+
+static int same_users(const djs_record_t *found, const djs_save_t *v)
+{
+    const djs_place_t *place = v->place;
+    int same = same_user(found, &v->s->record, v->terms->user_key);
+
+    for (int i = 0; i < place->user_key_count && same; i++) {
+        same = same_user(found, &v->s->record, place->user_keys[i]);
+    }
+    return same;
+}
+
 /* ------------------------------------------------- what a save makes */
 
 apr_status_t djs_save_check(djs_save_t *v, const djs_record_t *record)
@@ -43,6 +66,7 @@ apr_status_t djs_save_check(djs_save_t *v, const djs_record_t *record)
     if (record->kind != DJS_RECORD_SESSION) {
         return DJS_EUNREADABLE;
     }
+    v->other_user = !v->s->logged_in && !same_users(record, v);
     return djs_commit_is_over(record, v->terms, v->call.now) ? DJS_EABSENT
                                                              : APR_SUCCESS;
 }
@@ -104,7 +128,7 @@ static apr_status_t restamp(djs_record_t *record, const djs_save_t *v,
     if (v->s->logged_in) {
         record->authenticated = v->call.now;
     }
-    if (v->epoch > record->epoch) {
+    if (v->epoch > record->epoch && !v->other_user) {
         record->epoch = v->epoch;
     }
     memcpy(v->out->tag, record->tag, sizeof v->out->tag);
@@ -223,13 +247,30 @@ static apr_status_t save_in_place(djs_save_t *v, const djs_spot_t *spot)
     return rv;
 }
 
+/* Who moved the record between secrets may have died before the original was
+ * removed. Nobody saw that, as the first secret is asked first; but once the
+ * key is given up the original would be found. */
+static void remove_elsewhere(djs_save_t *v, const char *key, int but)
+{
+    for (int i = 0; i < djs_keyring_count(v->place->ring); i++) {
+        djs_spot_t spot;
+
+        if (i != but && djs_spot_find(&spot, v->place, i, key) == APR_SUCCESS) {
+            (void)djs_store_remove(v->place->store, spot.at.store_key, v->call,
+                                   v->p);
+        }
+    }
+}
+
 /* Saves what lies under the key that the session was loaded from, under
  * whichever secret it lies by now. */
 static apr_status_t save_under_key(djs_save_t *v)
 {
     int count = djs_keyring_count(v->place->ring), i;
     apr_status_t rv = DJS_EABSENT;
+    char old[DJS_KEY_LEN + 1];
 
+    memcpy(old, v->s->loaded, sizeof old);
     for (i = 0; i < count && rv == DJS_EABSENT; i++) {
         int which = (v->s->ring_index + i) % count;
         djs_spot_t spot;
@@ -249,6 +290,9 @@ static apr_status_t save_under_key(djs_save_t *v)
         }
         rv = djs_move(v, &spot);
         if (rv == APR_SUCCESS) {
+            if (v->new_key) {
+                remove_elsewhere(v, old, which);
+            }
             v->s->ring_index = 0;
             v->out->did = v->new_key      ? DJS_DID_ROTATE
                           : v->renew_only ? DJS_DID_RENEW
@@ -300,6 +344,7 @@ static apr_status_t create(djs_save_t *v)
     record.created = record.keyed = v->call.now;
     v->from = djs_bytes_of(NULL, 0);
     v->epoch = 0;
+    v->other_user = 0;
     rv = djs_save_advance(&record, v, v->p);
     if (rv == APR_SUCCESS) {
         rv = djs_move_fresh(v, &record, &to);

@@ -23,6 +23,9 @@ typedef struct {
     apr_size_t max_size; /* of session data */
     djs_random_fn random;
     const struct djs_site *site; /* NULL: the sessions are ours, not a site's */
+    const djs_bytes_t *user_keys; /* every DjSessionUserKey that is in use, as
+                                     normal JSON: a revocation may go by any */
+    int user_key_count;
     char epoch[DJS_STORE_KEY_LEN + 1]; /* name of the namespace's epoch, from
                                           djs_commit_prepare */
 } djs_place_t;

@@ -55,7 +55,8 @@ static void count_in(load_t *l, const found_t *found, const char *key,
 {
     djs_session_t *s = l->s;
 
-    if (djs_commit_is_over(&found->record, l->terms, l->call.now)) {
+    if (djs_commit_is_over(&found->record, l->terms, l->call.now) ||
+        (found->record.flags & DJS_RECORD_TLS && !l->terms->tls)) {
         return;
     }
     s->handed |= under_old_key;
@@ -204,7 +205,7 @@ apr_status_t djs_commit_load(djs_session_t *s,
         s->state = DJS_STATE_UNAVAILABLE;
         return rv;
     }
-    if (l.live == 1 && (terms->tls || !(s->record.flags & DJS_RECORD_TLS))) {
+    if (l.live == 1) {
         memcpy(s->key, s->loaded, sizeof s->key);
         s->state = DJS_STATE_LIVE;
         return APR_SUCCESS;

@@ -105,7 +105,9 @@ apr_status_t djs_move_fresh(djs_save_t *v, djs_record_t *record, djs_spot_t *to)
             rv = djs_save_check_revoked(v, v->from, to->at.store_key);
         }
         if (rv == APR_SUCCESS) {
-            record->epoch = v->epoch > record->epoch ? v->epoch : record->epoch;
+            if (v->epoch > record->epoch && !v->other_user) {
+                record->epoch = v->epoch;
+            }
             memcpy(v->out->tag, record->tag, sizeof v->out->tag);
             rv = write_record(v, record, to, DJS_PUT_NEW);
         }
@@ -149,6 +151,20 @@ static apr_status_t write_copy(djs_save_t *v, djs_record_t *record,
     }
     return v->new_key ? djs_move_fresh(v, record, to)
                       : write_same_key(v, record, to);
+}
+
+/* The original has gone. DJS_EMOVED: for the copy, which others have seen, has
+ * got a new key since, and who did that has removed the original. DJS_EABSENT:
+ * the session has ended. */
+static apr_status_t follow_copy(djs_save_t *v, const djs_spot_t *copy)
+{
+    djs_record_t record;
+
+    return djs_spot_read(&record, copy, v->place, v->call, v->p) ==
+                       APR_SUCCESS &&
+                   record.kind == DJS_RECORD_ALIAS
+               ? djs_save_check(v, &record)
+               : DJS_EABSENT;
 }
 
 /* The record at `from`, with what this save makes of it. */
@@ -201,6 +217,12 @@ apr_status_t djs_move(djs_save_t *v, const djs_spot_t *from)
         if (rv == APR_SUCCESS) {
             memcpy(v->at, to.store_key, sizeof v->at);
             djs_save_settle(v->s, &record, v->out->key);
+        }
+    }
+    if (rv == DJS_EABSENT && written && !v->new_key) {
+        rv = follow_copy(v, &to);
+        if (rv == DJS_EMOVED) {
+            return rv;
         }
     }
     /* After trouble the original may lead to the copy, or not: nobody knows, so

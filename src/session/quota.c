@@ -14,7 +14,9 @@ typedef struct {
     djs_record_place_t at;
     const unsigned char *mine; /* goes to the end, unless it is there */
     apr_time_t until;          /* the list must last so long */
-    const unsigned char *gone; /* store keys to be taken out */
+    const unsigned char *gone; /* store keys to be taken out, */
+    unsigned char *instead;    /* and what comes into the place of each, */
+    const char *kept;          /* if anything does */
     int gone_count;
     unsigned char *entries; /* as written: `count` store keys */
     int count;
@@ -42,7 +44,12 @@ static void make_entries(list_t *list, djs_bytes_t old, apr_pool_t *p)
         const unsigned char *entry =
             (const unsigned char *)old.data + i * ENTRY;
 
-        if (position(list->gone, list->gone_count, entry) < 0) {
+        int which = position(list->gone, list->gone_count, entry);
+
+        if (which >= 0) {
+            entry = list->kept[which] ? list->instead + which * ENTRY : NULL;
+        }
+        if (entry && position(list->entries, list->count, entry) < 0) {
             memcpy(list->entries + list->count++ * ENTRY, entry, ENTRY);
         }
     }
@@ -132,36 +139,100 @@ static apr_status_t find_live(unsigned char *entry, const djs_save_t *v)
     return rv == DJS_EMOVED || rv == DJS_EUNREADABLE ? DJS_EABSENT : rv;
 }
 
+/* What evict finds: of each entry where its session is by now. */
+typedef struct {
+    list_t *list;
+    unsigned char *place;
+    unsigned char *gone;
+    char *kept;
+    char *live;
+} look_t;
+
+/* `entry` is to be taken out, for `place` to stand there, or nothing. */
+static void take_out(look_t *look, int i, const unsigned char *place)
+{
+    list_t *list = look->list;
+    int which = list->gone_count++;
+
+    memcpy(look->gone + which * ENTRY, list->entries + i * ENTRY, ENTRY);
+    look->kept[which] = place != NULL;
+    if (place) {
+        memcpy(list->instead + which * ENTRY, place, ENTRY);
+    }
+}
+
+/* The entry goes, whatever was to come into its place. */
+static void drop(look_t *look, int i)
+{
+    int which = position(look->gone, look->list->gone_count,
+                         look->list->entries + i * ENTRY);
+
+    if (which >= 0) {
+        look->kept[which] = 0;
+    }
+    else {
+        take_out(look, i, NULL);
+    }
+}
+
+/* Follows every entry. A session that got new keys may be there several times:
+ * it keeps the oldest of its places. */
+static apr_status_t look_through(look_t *look, djs_save_t *v)
+{
+    const list_t *list = look->list;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; i < list->count && rv == APR_SUCCESS; i++) {
+        unsigned char *entry = list->entries + i * ENTRY;
+        unsigned char *place = look->place + i * ENTRY;
+
+        memcpy(place, entry, ENTRY);
+        rv = find_live(place, v);
+        look->live[i] =
+            rv == APR_SUCCESS && position(look->place, i, place) < 0;
+        if (look->live[i] && memcmp(place, entry, ENTRY) != 0) {
+            take_out(look, i, place);
+        }
+        else if (!look->live[i] && (rv == APR_SUCCESS || rv == DJS_EABSENT)) {
+            take_out(look, i, NULL);
+        }
+        if (rv == DJS_EABSENT) {
+            memset(place, 0, ENTRY);
+            rv = APR_SUCCESS;
+        }
+    }
+    return rv;
+}
+
 /* Of the oldest ones beyond the limit: those that have ended are taken out of
  * the list, and of the others as many are ended as are too many. */
 static apr_status_t evict(list_t *list)
 {
     djs_save_t *v = (djs_save_t *)list->v;
-    int most = v->terms->max_per_user, live = 0;
-    unsigned char *gone = apr_palloc(v->p, (apr_size_t)list->count * ENTRY);
-    apr_status_t rv = APR_SUCCESS;
+    apr_size_t count = (apr_size_t)list->count;
+    look_t look = { list, apr_palloc(v->p, count * ENTRY),
+                    apr_palloc(v->p, 2 * count * ENTRY),
+                    apr_palloc(v->p, 2 * count), apr_palloc(v->p, count) };
+    int live = 0;
+    apr_status_t rv;
 
-    list->gone = gone;
+    list->gone = look.gone;
+    list->instead = apr_palloc(v->p, 2 * count * ENTRY);
+    list->kept = look.kept;
     list->gone_count = 0;
+    rv = look_through(&look, v);
     /* The newest ones first: whoever finds the places taken must go. */
     for (int i = list->count - 1; i >= 0 && rv == APR_SUCCESS; i--) {
-        unsigned char *entry = list->entries + i * ENTRY;
-        unsigned char place[ENTRY];
         char name[DJS_STORE_KEY_LEN + 1];
 
-        memcpy(place, entry, sizeof place);
-        rv = find_live(place, v);
-        if (rv == APR_SUCCESS && live < most) {
-            live++;
+        if (!look.live[i] || live++ < v->terms->max_per_user) {
             continue;
         }
-        if (rv == APR_SUCCESS) {
-            djs_hex_encode(name, place, ENTRY);
-            rv = djs_alias_end(v->place, name, v->call, NULL, v->p);
-            v->out->evicted += rv == APR_SUCCESS;
-        }
+        djs_hex_encode(name, look.place + i * ENTRY, ENTRY);
+        rv = djs_alias_end(v->place, name, v->call, NULL, v->p);
+        v->out->evicted += rv == APR_SUCCESS;
         if (rv == APR_SUCCESS || rv == DJS_EABSENT) {
-            memcpy(gone + list->gone_count++ * ENTRY, entry, ENTRY);
+            drop(&look, i);
             rv = APR_SUCCESS;
         }
     }
@@ -183,6 +254,16 @@ static apr_status_t name_list(list_t *list, djs_bytes_t user)
                                  djs_bytes(text), list->name);
 }
 
+/* A list outlives its sessions by as much as they are given. */
+static apr_time_t twice_as_far(const djs_record_t *record, apr_time_t now)
+{
+    apr_interval_time_t left =
+        record->expires > now ? record->expires - now : record->age;
+
+    return left < (DJS_STORE_FOREVER - now) / 2 ? now + 2 * left
+                                                : DJS_STORE_FOREVER;
+}
+
 apr_status_t djs_quota_note(djs_save_t *v, djs_bytes_t user,
                             const djs_record_t *record, djs_bytes_t store_key)
 {
@@ -192,9 +273,7 @@ apr_status_t djs_quota_note(djs_save_t *v, djs_bytes_t user,
 
     list.at.ns = v->place->ns;
     list.at.store_key = djs_bytes_of(list.name, DJS_STORE_KEY_LEN);
-    list.until = record->expires > v->call.now
-                     ? record->expires + (record->expires - v->call.now)
-                     : v->call.now + record->age;
+    list.until = twice_as_far(record, v->call.now);
     if (rv == APR_SUCCESS && djs_hex_decode(mine, ENTRY, store_key)) {
         rv = DJS_EINVALID;
     }

@@ -7,8 +7,9 @@
 #define MOST_TRIES 20 /* revocations that may get in between */
 #define NAME_BYTES (DJS_STORE_KEY_LEN / 2)
 #define EVERYBODY  "all sessions"
+#define BARE       " bare" /* marks of one mode do not open in the other */
 #define EPOCH_OF   "mod_djsession epoch v1 "
-#define USER_LEN   (5 + 2 * 32) /* "user " and a SHA-256 in hexadecimal */
+#define USER_LEN   (5 + 2 * 32 + 5) /* "user ", a SHA-256, and BARE */
 
 /* A name made of a text of any length, under no secret. */
 static apr_status_t digest(unsigned char out[32], const char *before,
@@ -42,19 +43,24 @@ apr_status_t djs_commit_prepare(djs_place_t *place)
 
 /* What the mark for a user, or for everybody, is called before a secret makes a
  * store key of it. No session key looks like it. */
-static apr_status_t mark_text(char out[USER_LEN + 1], djs_bytes_t user)
+static apr_status_t mark_text(char out[USER_LEN + 1], djs_bytes_t user,
+                              const djs_place_t *place)
 {
     unsigned char hash[32];
 
     if (user.len == 0) {
         memcpy(out, EVERYBODY, sizeof EVERYBODY);
-        return APR_SUCCESS;
     }
-    memcpy(out, "user ", 5);
-    if (digest(hash, "", user) != APR_SUCCESS) {
-        return DJS_ETROUBLE;
+    else {
+        memcpy(out, "user ", 5);
+        if (digest(hash, "", user) != APR_SUCCESS) {
+            return DJS_ETROUBLE;
+        }
+        djs_hex_encode(out + 5, hash, sizeof hash);
     }
-    djs_hex_encode(out + 5, hash, sizeof hash);
+    if (place->mode == DJS_RECORD_BARE) {
+        memcpy(out + strlen(out), BARE, sizeof BARE);
+    }
     return APR_SUCCESS;
 }
 
@@ -100,7 +106,7 @@ static apr_status_t check_mark(apr_uint64_t epoch, djs_bytes_t user,
                                djs_bytes_t store_key, const djs_revoke_t *ask)
 {
     char text[USER_LEN + 1], name[DJS_STORE_KEY_LEN + 1];
-    apr_status_t rv = mark_text(text, user);
+    apr_status_t rv = mark_text(text, user, ask->place);
 
     for (int i = 0;
          rv == APR_SUCCESS && i < djs_keyring_count(ask->place->ring); i++) {
@@ -119,24 +125,39 @@ static apr_status_t check_mark(apr_uint64_t epoch, djs_bytes_t user,
     return rv;
 }
 
+/* The same for the user that a member of the session's data names. */
+static apr_status_t check_user(const djs_record_t *record, djs_bytes_t user_key,
+                               djs_bytes_t store_key, const djs_revoke_t *ask)
+{
+    djs_bytes_t value, user = { "", 0 };
+
+    if (user_key.len > 0 && djs_json_find(&value, record->body, user_key)) {
+        user = djs_session_user_text(&value, ask->p);
+    }
+    return user.len > 0 ? check_mark(record->epoch, user, store_key, ask)
+                        : APR_SUCCESS;
+}
+
 apr_status_t djs_revoke_check(djs_record_t *record, apr_uint64_t epoch,
                               djs_bytes_t store_key, djs_bytes_t user_key,
                               const djs_revoke_t *ask)
 {
-    djs_bytes_t value, user = { "", 0 };
+    const djs_place_t *place = ask->place;
+    djs_bytes_t everybody = { "", 0 };
     apr_status_t rv;
 
     /* Where the epoch was lost, with whatever else was there, it is 0. */
     if (record->epoch >= epoch && !(record->epoch > 0 && epoch == 0)) {
         return APR_SUCCESS;
     }
-    rv = check_mark(record->epoch, user, store_key, ask);
-    if (rv == APR_SUCCESS && user_key.len > 0 &&
-        djs_json_find(&value, record->body, user_key)) {
-        user = djs_session_user_text(&value, ask->p);
+    rv = check_mark(record->epoch, everybody, store_key, ask);
+    if (rv == APR_SUCCESS) {
+        rv = check_user(record, user_key, store_key, ask);
     }
-    if (rv == APR_SUCCESS && user.len > 0) {
-        rv = check_mark(record->epoch, user, store_key, ask);
+    for (int i = 0; i < place->user_key_count && rv == APR_SUCCESS; i++) {
+        if (!djs_bytes_equal(place->user_keys[i], user_key)) {
+            rv = check_user(record, place->user_keys[i], store_key, ask);
+        }
     }
     if (rv == APR_SUCCESS && epoch > record->epoch) {
         record->epoch = epoch;
@@ -215,7 +236,7 @@ apr_status_t djs_revoke(djs_bytes_t user, const djs_revoke_t *ask)
 {
     char text[USER_LEN + 1], name[DJS_STORE_KEY_LEN + 1];
     mark_t mark = { ask, { ask->place->ns, { name, DJS_STORE_KEY_LEN } }, 0 };
-    apr_status_t rv = mark_text(text, user);
+    apr_status_t rv = mark_text(text, user, ask->place);
 
     if (rv == APR_SUCCESS) {
         rv = djs_keyring_store_key(ask->place->ring, 0, ask->place->ns,

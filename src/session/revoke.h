@@ -24,7 +24,8 @@ apr_status_t djs_revoke_epoch(apr_uint64_t *epoch, djs_bytes_t store_key,
 
 /* Is the session in `record`, which lies at `store_key`, still good in `epoch`?
  * Then the record's epoch is raised to it. DJS_EABSENT: it has been revoked.
- * `user_key` (normal JSON) says who its user is. */
+ * `user_key` (normal JSON) says who its user is, and so do the others of the
+ * place. */
 apr_status_t djs_revoke_check(djs_record_t *record, apr_uint64_t epoch,
                               djs_bytes_t store_key, djs_bytes_t user_key,
                               const djs_revoke_t *ask);

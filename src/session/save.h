@@ -21,12 +21,14 @@ typedef struct {
     int new_key;        /* it gets another key */
     djs_bytes_t from;   /* where the session lies; empty: one is born */
     apr_uint64_t epoch; /* in which it is known to be good */
+    int other_user;     /* what was found has a user who was not asked for */
     char at[DJS_STORE_KEY_LEN + 1]; /* where a record was written, if so */
     djs_alias_t moved; /* after DJS_EMOVED: where the session went */
 } djs_save_t;
 
-/* Is this record still the session that the request had? DJS_EABSENT: its time
- * is over. DJS_EMOVED: its key was given up, v->moved has the new one. */
+/* Is this record still the session that the request had? Notes whether it has
+ * another user by now. DJS_EABSENT: its time is over. DJS_EMOVED: its key was
+ * given up, v->moved has the new one. */
 apr_status_t djs_save_check(djs_save_t *v, const djs_record_t *record);
 
 /* Is the session, which lies at `from`, good in the epoch that holds where `to`

@@ -302,6 +302,53 @@ static void a_load_finds_a_record_that_moves_meanwhile(void **state)
     assert_null(before_second_get);
 }
 
+/* G10: who moved a record between secrets may die before the original has gone.
+ * Once its key is given up, nobody finds that one either. */
+static void a_move_that_was_cut_short_leaves_nothing(void **state)
+{
+    djs_saved_t saved;
+    djs_session_t *s;
+    char *key;
+
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        place.ring = ring_of(1, 0);
+        key = fresh();
+        place.ring = ring_of(2, 1);
+        s = load(key);
+        set(s, "b", "2");
+        calls = 0;
+        fail_with = DJS_ETROUBLE;
+        fail_at = 4;
+        (void)djs_commit_save(&saved, s, &terms, &place, call());
+        fail_at = 0;
+        fail_with = APR_SUCCESS;
+        s = load(key);
+        assert_int_equal(s->ring_index, 0);
+        if (how == 0) {
+            assert_int_equal(log_out(s).did, DJS_DID_END);
+        }
+        else if (how == 1) {
+            terms.grace = 0;
+            key = copy_of(key);
+            (void)rotate(s);
+            now += APR_USEC_PER_SEC;
+            terms.replay_flush = 1;
+            (void)load(key); /* and the alias goes, as well */
+            terms.replay_flush = 0;
+        }
+        else {
+            assert_int_equal(djs_session_login(s, djs_bytes("_auth_user_id"),
+                                               djs_bytes("ada")),
+                             APR_SUCCESS);
+            assert_int_equal(save(s).did, DJS_DID_ROTATE);
+        }
+        assert_string_equal(data_of(key), "(not live)");
+        place.ring = ring_of(1, 0);
+        assert_string_equal(data_of(key), "(not live)");
+    }
+}
+
 /* C18, G10: a key that was given up ends, with Flush, the session that it had
  * led to, even where that has got to another secret since. */
 static void a_replayed_key_ends_a_session_that_has_moved(void **state)
@@ -341,6 +388,7 @@ int main(void)
         T(a_flush_ends_a_record_under_an_old_secret),
         T(a_flush_meets_a_move_and_wins),
         T(a_load_finds_a_record_that_moves_meanwhile),
+        T(a_move_that_was_cut_short_leaves_nothing),
         T(a_replayed_key_ends_a_session_that_has_moved),
         T(after_a_save_the_object_is_what_was_saved),
     };

@@ -202,6 +202,70 @@ static apr_status_t count_session(djs_bytes_t key, djs_bytes_t val,
 }
 
 /* It begins a session of its own, and the old record is not left lying. */
+/* C20, L07: a request that knew an anonymous session stamps none that belongs
+ * to somebody by now. */
+static void a_slow_request_passes_over_no_revocation(void **state)
+{
+    char *key = fresh(), *moved;
+    djs_session_t *slow = load(key), *slower = load(key), *setter = load(key);
+
+    (void)state;
+    set(setter, USER, "\"ada\"");
+    (void)save(setter);
+    now += APR_USEC_PER_SEC;
+    assert_int_equal(end_all_of("ada"), APR_SUCCESS);
+    assert_false(lives(key));
+    set(slow, "x", "1");
+    (void)save(slow);
+    assert_false(lives(key));
+    assert_int_equal(djs_session_cycle_key(slower), APR_SUCCESS);
+    moved = copy_of(save(slower).key);
+    assert_false(lives(key));
+    assert_false(lives(moved));
+}
+
+/* C20: users are who any DjSessionUserKey says. */
+static void a_revocation_counts_under_every_user_key(void **state)
+{
+    const djs_bytes_t keys[2] = { djs_bytes("\"uid\""), terms.user_key };
+    char *key = fresh();
+    djs_session_t *s = load(key);
+
+    (void)state;
+    place.user_keys = keys;
+    place.user_key_count = 2;
+    set(s, "uid", "\"bob\"");
+    (void)save(s);
+    s = load(key);
+    set(s, "x", "1");
+    now += APR_USEC_PER_SEC;
+    assert_int_equal(end_all_of("bob"), APR_SUCCESS);
+    assert_int_equal(save(s).did, DJS_DID_DROP);
+    assert_false(lives(key));
+    place.user_keys = NULL;
+    place.user_key_count = 0;
+}
+
+/* A mark that was left under the other DjSessionEncrypt is nobody's affair. */
+static void marks_of_each_mode_are_apart(void **state)
+{
+    char *key;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        now += APR_USEC_PER_SEC;
+        assert_int_equal(end_all_of(""), APR_SUCCESS);
+        place.mode =
+            place.mode == DJS_RECORD_BARE ? DJS_RECORD_SEALED : DJS_RECORD_BARE;
+        now += APR_USEC_PER_SEC;
+        key = login("bob");
+        assert_int_equal(end_all_of("ada"), APR_SUCCESS);
+        assert_true(lives(key));
+        assert_int_equal(end_all_of("bob"), APR_SUCCESS);
+        assert_false(lives(key));
+    }
+}
+
 static void a_login_removes_the_session_that_was_revoked(void **state)
 {
     djs_session_t *user = load(login("ada"));
@@ -367,6 +431,54 @@ static void a_new_key_does_not_save_an_old_session(void **state)
     assert_true(lives(second));
 }
 
+/* A session that got new keys is one session, and no younger for it. */
+static void a_session_with_a_new_key_counts_once(void **state)
+{
+    char *key[3];
+    djs_saved_t saved;
+
+    (void)state;
+    for (terms.max_per_user = 1; terms.max_per_user <= 3;
+         terms.max_per_user++) {
+        const char *user = apr_itoa(pool, terms.max_per_user);
+
+        for (int i = 0; i < terms.max_per_user; i++) {
+            key[i] = login(user);
+        }
+        terms.grace = terms.lifetime.age;
+        key[0] = rotate(load(key[0]));
+        now += terms.lifetime.age / 5;
+        saved = save(load(key[0]));
+        assert_int_equal(saved.did, DJS_DID_RENEW);
+        assert_int_equal(saved.evicted, 0);
+        for (int i = 0; i < terms.max_per_user; i++) {
+            assert_true(lives(key[i]));
+        }
+        (void)login(user);
+        assert_false(lives(key[0]));
+        for (int i = 1; i < terms.max_per_user; i++) {
+            assert_true(lives(key[i]));
+        }
+    }
+}
+
+/* However far the end of a session is, it counts. */
+static void a_session_without_end_counts(void **state)
+{
+    const djs_expiry_t far = { DJS_EXPIRY_SECONDS, APR_INT64_C(9000000000000),
+                               0 };
+    djs_session_t *s = logging_in(NULL, "ada");
+    char *first;
+
+    (void)state;
+    terms.max_per_user = 1;
+    assert_int_equal(djs_session_set_expiry(s, &far), APR_SUCCESS);
+    first = copy_of(save(s).key);
+    assert_true(lives(first));
+    (void)login("ada");
+    assert_false(lives(first));
+}
+
 /* What the list does not know any more comes back to it. */
 static void a_list_that_was_lost_heals(void **state)
 {
@@ -428,6 +540,9 @@ int main(void)
         D(a_late_save_revives_nothing),
         B(a_late_save_revives_nothing),
         M(a_late_save_revives_nothing),
+        T(a_slow_request_passes_over_no_revocation),
+        T(a_revocation_counts_under_every_user_key),
+        T(marks_of_each_mode_are_apart),
         T(a_login_removes_the_session_that_was_revoked),
         T(a_save_brings_the_epoch_up_to_date),
         T(a_mark_of_an_older_secret_counts),
@@ -445,6 +560,8 @@ int main(void)
         T(a_new_key_does_not_save_an_old_session),
         D(a_new_key_does_not_save_an_old_session),
         B(a_new_key_does_not_save_an_old_session),
+        T(a_session_with_a_new_key_counts_once),
+        T(a_session_without_end_counts),
         T(a_list_that_was_lost_heals),
         T(trouble_in_counting_costs_nobody_a_login),
     };
