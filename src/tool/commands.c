@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include "base/clock.h"
+#include "session/alias.h"
 #include "session/revoke.h"
 #include "tool/commands.h"
 
@@ -291,18 +292,21 @@ static djs_ctl_e remove_session(djs_ctl_t *ctl)
 {
     walk_t walk = { .each = note_key };
     apr_status_t rv;
+    int ended = 0;
 
     walk.keys = apr_array_make(ctl->p, 1, sizeof(char *));
     rv = go(&walk, ctl);
     for (int i = 0; rv == APR_SUCCESS && i < walk.keys->nelts; i++) {
-        rv = djs_store_remove(ctl->store,
-                              djs_bytes(APR_ARRAY_IDX(walk.keys, i, char *)),
-                              call_within(PATIENCE), ctl->p);
+        /* It may have got a new key meanwhile. */
+        rv = djs_alias_end(&walk.place, APR_ARRAY_IDX(walk.keys, i, char *),
+                           call_within(PATIENCE), NULL, ctl->p);
+        ended += rv == APR_SUCCESS;
+        rv = rv == DJS_EABSENT ? APR_SUCCESS : rv;
     }
     if (rv != APR_SUCCESS) {
         return failed(ctl, rv);
     }
-    if (walk.opened == 0) {
+    if (ended == 0) {
         return not_there(ctl, &walk);
     }
     printf("session %s is removed\n", ctl->options->tag);

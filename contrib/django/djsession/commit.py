@@ -6,6 +6,7 @@ that did not touch a key never reverts it, and an ended session is never
 revived. httpd does the same in src/session/.
 """
 
+import contextlib
 import json
 import logging
 import time
@@ -252,7 +253,17 @@ class Sessions:
             return REMOVE
 
         self._store.update(at, change, until, also=[self._revocations.epoch])
+        if fresh:
+            self._remove_elsewhere(key, secret, until)
         return self._saved(*moved[0], until)
+
+    def _remove_elsewhere(self, key, but, until):
+        """Who moved the record between secrets may have died before the
+        original was removed: once the key is given up that would be found."""
+        for secret in self._ring.secrets:
+            if secret is not but:
+                with contextlib.suppress(StoreError):
+                    self._store.remove(self._at(secret, key), until)
 
     def _copy(self, record, key, until, fresh):
         """Writes it to its new place; the session key there."""

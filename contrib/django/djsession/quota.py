@@ -32,23 +32,23 @@ class Quota:
         mine, lasts = bytes.fromhex(at.decode()), record.expires + record.age
         name = self._sealer.ring.first.store_key(
             self._sealer.namespace, b"list for " + digest(user).encode())
-        entries = self._write(name, mine, set(), lasts, until)
+        entries = self._write(name, mine, {}, lasts, until)
         for _ in range(_MOST_TRIES):
             if len(entries) <= self._most:
                 return
-            gone = self._evict(entries, until)
-            entries = self._write(name, mine, gone, lasts, until)
+            swaps = self._evict(entries, until)
+            entries = self._write(name, mine, swaps, lasts, until)
 
-    def _write(self, name, mine, gone, lasts, until):
-        """The list as it is now, without what is gone and with ours."""
+    def _write(self, name, mine, swaps, lasts, until):
+        """The list as it is now, with ours, each entry as `swaps` has it."""
         entries = []
 
         def change(value):
             record = self._read(value, name)
-            entries[:] = [record.body[i:i + _ENTRY]
-                          for i in range(0, len(record.body), _ENTRY)]
-            entries[:] = [e for e in entries if e not in gone]
-            entries.extend([] if mine in entries else [mine])
+            there = [record.body[i:i + _ENTRY]
+                     for i in range(0, len(record.body), _ENTRY)]
+            there = [swaps.get(entry, entry) for entry in there] + [mine]
+            entries[:] = dict.fromkeys(e for e in there if e)  # each once
             del entries[:-_MOST_ENTRIES]
             record.body = b"".join(entries)
             record.saved = now()
@@ -70,21 +70,24 @@ class Quota:
         return record
 
     def _evict(self, entries, until):
-        """Those that have ended, and of the others as many as are too many,
-        the oldest; they are ended."""
-        gone, live = set(), 0
-        for entry in reversed(entries):
+        """What is to stand in the place of entries: the session's store key of
+        now, None for those that have ended. Of the others as many as are too
+        many are ended, the oldest. A session that got new keys may be there
+        several times: it keeps the oldest of its places."""
+        swaps, live = {}, {}
+        for entry in entries:
             at = self._find(entry, until)
-            if at is not None and live < self._most:
-                live += 1
-                continue
-            if at is not None:
-                try:
-                    keys.end(self._store, self._sealer, at, until)
-                except Absent:
-                    pass
-            gone.add(entry)
-        return gone
+            place = bytes.fromhex(at.decode()) if at else None
+            swaps[entry] = None if place in live.values() else place
+            if swaps[entry]:
+                live[entry] = place
+        for entry, place in list(live.items())[:-self._most]:
+            try:
+                keys.end(self._store, self._sealer, place.hex().encode(), until)
+            except Absent:
+                pass
+            swaps[entry] = None
+        return swaps
 
     def _find(self, entry, until):
         """The store key that a listed session has by now; None: it has

@@ -10,7 +10,7 @@ import json
 
 from . import changes
 from .errors import Unreadable
-from .record import MARK
+from .record import BARE, MARK
 
 
 def number(value):
@@ -67,7 +67,8 @@ class Revocations:
     def _marks(self, user):
         """Store keys of the marks that concern a user, under all secrets."""
         texts = ["all sessions"] + (["user " + digest(user)] if user else [])
-        return [secret.store_key(self._sealer.namespace, text.encode())
+        mode = " bare" if self._sealer.mode == BARE else ""
+        return [secret.store_key(self._sealer.namespace, (text + mode).encode())
                 for text in texts for secret in self._sealer.ring.secrets]
 
     def _open(self, value, name):
