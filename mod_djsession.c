@@ -39,6 +39,8 @@ static void register_hooks(apr_pool_t *p)
     /* Nobody may see a header of ours that a client sent: first of all. */
     ap_hook_post_read_request(djs_hook_post_read_request, NULL, NULL,
                               APR_HOOK_REALLY_FIRST);
+    /* Here the place of the client's request is known: before anybody asks. */
+    ap_hook_header_parser(djs_hook_header_parser, NULL, NULL, APR_HOOK_FIRST);
     /* Before access is decided, so that every Require finds the user. */
     ap_hook_check_access(djs_guard_identify, NULL, NULL, APR_HOOK_MIDDLE,
                          AP_AUTH_INTERNAL_PER_CONF);

@@ -61,7 +61,10 @@ my %anywhere = (
 my $s = server(
     conf => join('', map { "<Location /ok/$_>\n$_ $anywhere{$_}\n</Location>\n" }
             sort keys %anywhere)
-        . "<Directory \"\@DIR\@/htdocs\">\nAllowOverride All\n</Directory>\n");
+        . "<Directory \"\@DIR\@/htdocs\">\nAllowOverride All\n</Directory>\n"
+        . "<Directory \"\@DIR\@/htdocs/listed\">\nAllowOverride None\n"
+        . 'AllowOverrideList ' . join(' ', sort keys %anywhere)
+        . "\n</Directory>\n");
 pass 'E26: every other directive stands in a location';
 
 my %all = (%anywhere, %server_only, DjSessionTrustedProxy => '127.0.0.1');
@@ -71,6 +74,13 @@ for my $name (sort keys %all) {
     $s->file("htdocs/$name/index.html", "hello\n");
     my $r = $s->browser->get("/$name/");
     is $r->status, 500, "E26: $name does nothing in .htaccess";
+}
+$s->allows(qr/\.htaccess: DjSession\w* cannot occur within/);
+for my $name (sort keys %anywhere) {
+    $s->file('htdocs/listed/.htaccess', "$name $anywhere{$name}\n");
+    $s->file('htdocs/listed/index.html', "hello\n");
+    is $s->browser->get('/listed/')->status, 500,
+        "E26: nor by AllowOverrideList: $name";
 }
 like $s->log, qr/DjSessionCookieName not allowed here/,
     'E26: and httpd says why';

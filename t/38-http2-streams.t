@@ -8,8 +8,10 @@ use DjSession::Test;
 for my $tool (qw(nghttp h2load)) {
     plan skip_all => "no $tool" unless `sh -c 'command -v $tool'`;
 }
+my $back = backend();
 my $s = server(tls => 1, http2 => 1, loglevel => 'info',
-    global => "LimitRequestFields 200\n");
+    global => "LimitRequestFields 200\n",
+    conf => "ProxyPass /back http://127.0.0.1:${\ $back->port}/\n");
 my $url = 'https://127.0.0.1:' . $s->tlsport;
 my $b = $s->browser(tls => 1);
 $b->act(u => { set => { n => 0 } });
@@ -32,6 +34,17 @@ my $trailed = `nghttp --no-verify-peer -d @{[ $s->dir ]}/body \\
     $url/cgi/act 2>&1`;
 like $trailed, qr/^DJSESSION_STATE=none$/m, 'D04: a request with trailers';
 unlike $trailed, qr/forged/, 'D04: which tell the program nothing';
+
+# And of a back end's response, which only HTTP/2 passes on.
+my $behind = join '&', map { 't=' . DjSession::Browser::escape($_) }
+    'X-DjSession-Update: {"set":{"a":"hidden"}}',
+    'Set-Cookie: sessionid=forged', 'X-Mine: mine';
+$s->expects(qr/DJS208: an update came behind the response/);
+$trailed = `nghttp -v --no-verify-peer '$url/back/x?$behind' 2>&1`;
+like $trailed, qr/x-mine: mine/, "D15: a back end's trailers pass";
+unlike $trailed =~ s/^.*:path:.*$//gmr =~ s/^GET .*$//gmr,
+    qr/x-djsession-update:|set-cookie: sessionid=forged/,
+    'D15: but for an update and a cookie of ours';
 
 # E11: a hundred streams at once, each changes the session.
 my $said = `h2load -n 100 -c 1 -m 100 -H 'cookie: sessionid=$K' \\

@@ -61,4 +61,39 @@ END
     $s->allows(qr/\[cache/);
     $s->stop;
 }
+
+# A page that asks for the session only when its beginning is on its way.
+my $s = server(modules => ['cache', 'cache_disk', 'include'], conf => <<'END');
+CacheRoot @DIR@/cache
+CacheEnable disk /
+CacheIgnoreNoLastMod On
+CacheDefaultExpire 60
+<Directory "@DIR@/htdocs">
+  Options +Includes
+  SetOutputFilter INCLUDES
+  XBitHack full
+</Directory>
+<LocationMatch "^/(?!cgi)">
+  DjSessionEnv Off
+  DjSessionBackendUpdates Off
+</LocationMatch>
+END
+my %asks = (
+    include => 'hello <!--#include virtual="/cgi/act" -->',
+    expr => "hello <!--#if expr=\"djsession('name') == 'eve'\" -->DJSESSION_USER=eve"
+        . '<!--#endif -->',
+);
+my $eve = $s->browser;
+$eve->act(u => { login => 'eve', set => { name => 'eve' } });
+for my $ask (sort keys %asks) {
+    my $file = $s->file("htdocs/$ask.html", $asks{$ask});
+    utime 1_700_000_000, 1_700_000_000, $file;
+    chmod 0755, $file;
+    my $r = $eve->get("/$ask.html");
+    like $r->body, qr/DJSESSION_USER=eve/, "F05: $ask: her own page";
+    like $r->header('Vary') // '', qr/Cookie/, "F02: $ask: depends on the cookie";
+    unlike $s->browser->get("/$ask.html")->body, qr/eve/,
+        "F05: $ask: is nobody else's";
+}
+$s->stop;
 done_testing;

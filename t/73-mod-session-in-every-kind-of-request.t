@@ -67,7 +67,7 @@ my $s = server(
             auth_form request authn_file authz_user)], base => '',
     global  => "$session\nLoadModule sessiontest_module $made/mod_sessiontest.so\n",
     conf    => $forms);
-$s->file('htdocs/page/incl.html', qq(<!--#include virtual="/set?inc=luded" -->end\n));
+$s->file('htdocs/page/incl.html', qq(a <!--#include virtual="/set?inc=luded" -->end\n));
 $s->file('htdocs/page/plain.html', "plain\n");
 
 sub count ($server) {

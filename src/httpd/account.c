@@ -50,8 +50,8 @@ const char *djs_account_prepare(server_rec *main_server, apr_pool_t *pconf)
         if (by_name != NULL && !there) {
             return "DjSessionDjangoLoginQuery" NO_MOD_DBD;
         }
-        host->user_query = by_id ? djs_dbd_prepare(s, by_id, pconf) : NULL;
-        host->login_query = by_name ? djs_dbd_prepare(s, by_name, pconf) : NULL;
+        host->user_query = by_id ? djs_dbd_query(by_id, pconf) : NULL;
+        host->login_query = by_name ? djs_dbd_query(by_name, pconf) : NULL;
     }
     return NULL;
 }

@@ -128,7 +128,7 @@ static apr_status_t djsession_load(djsession_t **s, request_rec *r)
  * plain HTTP with DjSessionHTTPSOnly, as for expressions. */
 static int is_hidden(const djsession_t *s)
 {
-    return !s->of_event && djs_request_refused(current(s), place_of(s));
+    return !s->of_event && djs_request_hidden(current(s), place_of(s));
 }
 
 static djs_state_e shown(const djsession_t *s)

@@ -510,6 +510,40 @@ static const char *check_host(server_rec *s, server_rec *main_server,
     return wrong;
 }
 
+static void note_user_key(apr_array_header_t *keys, const char *key)
+{
+    int i;
+
+    for (i = 0; i < keys->nelts; i++) {
+        if (djs_bytes_equal(APR_ARRAY_IDX(keys, i, djs_bytes_t),
+                            djs_bytes(key))) {
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(keys, djs_bytes_t) = djs_bytes(key);
+}
+
+apr_array_header_t *djs_check_user_keys(server_rec *main_server,
+                                        apr_pool_t *pconf)
+{
+    const apr_array_header_t *list = sections(pconf);
+    apr_array_header_t *keys = apr_array_make(pconf, 2, sizeof(djs_bytes_t));
+    server_rec *s;
+    int i;
+
+    for (s = main_server; s != NULL; s = s->next) {
+        note_user_key(keys, host_policy(s)->user_key);
+    }
+    for (i = 0; i < list->nelts; i++) {
+        const char *key = APR_ARRAY_IDX(list, i, section_t).policy->user_key;
+
+        if (key != NULL) {
+            note_user_key(keys, key);
+        }
+    }
+    return keys;
+}
+
 const char *djs_check_hosts(int *used, server_rec *main_server,
                             apr_pool_t *pconf, apr_pool_t *ptemp)
 {

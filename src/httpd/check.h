@@ -46,6 +46,11 @@ int djs_check_any_section(apr_pool_t *pconf);
 const char *djs_check_hosts(int *used, server_rec *main_server,
                             apr_pool_t *pconf, apr_pool_t *ptemp);
 
+/* Every DjSessionUserKey that is in use, as djs_bytes_t, for after
+ * djs_check_hosts. */
+apr_array_header_t *djs_check_user_keys(server_rec *main_server,
+                                        apr_pool_t *pconf);
+
 /* Nonzero when the directive's argument is its default. */
 int djs_check_is_preset(const char *directive, const char *path);
 

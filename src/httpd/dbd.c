@@ -25,7 +25,6 @@ APLOG_USE_MODULE(djsession);
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
-static APR_OPTIONAL_FN_TYPE(ap_dbd_prepare) * dbd_prepare;
 
 /* When this process last said what a database says. */
 static atomic_llong told;
@@ -34,8 +33,7 @@ int djs_dbd_find(void)
 {
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
-    dbd_prepare = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_prepare);
-    return dbd_open && dbd_close && dbd_prepare;
+    return dbd_open && dbd_close;
 }
 
 static ap_dbd_t *connect_to(server_rec *s, apr_pool_t *p)
@@ -128,15 +126,13 @@ const djs_dbd_t *djs_dbd_lend(server_rec *s, apr_pool_t *p)
 
 /* ------------------------------------------------------------ accounts */
 
-const djs_query_t *djs_dbd_prepare(server_rec *s, const char *text,
-                                   apr_pool_t *p)
+const djs_query_t *djs_dbd_query(const char *text, apr_pool_t *p)
 {
-    static atomic_int count; /* labels of one mod_dbd must differ */
+    static atomic_int count; /* labels of one connection must differ */
     djs_query_t *query = apr_palloc(p, sizeof *query);
 
     query->text = text;
     query->label = apr_psprintf(p, "djsession_%d", ++count);
-    dbd_prepare(s, query->text, query->label);
     return query;
 }
 
@@ -147,28 +143,61 @@ static int is_true(const char *text)
                     strcasecmp(text, "true") == 0);
 }
 
-/* Runs it as the connection has prepared it. The drivers of pgsql and mysql
- * make a broken connection anew by themselves, which then has prepared nothing,
- * and mod_dbd does not hear of it: from there on it is prepared for each use.
- */
+/* A statement of one connection, for all its life but for that. */
+typedef struct {
+    apr_dbd_prepared_t *statement;
+    apr_pool_t *pool;
+} prepared_t;
+
+static int prepare(prepared_t **out, const ap_dbd_t *dbd,
+                   const djs_query_t *query)
+{
+    apr_pool_t *pool;
+    int failed;
+
+    *out = apr_hash_get(dbd->prepared, query->label, APR_HASH_KEY_STRING);
+    if (*out) {
+        return 0;
+    }
+    apr_pool_create(&pool, dbd->pool);
+    *out = apr_pcalloc(pool, sizeof **out);
+    (*out)->pool = pool;
+    failed = apr_dbd_prepare(dbd->driver, pool, dbd->handle, query->text, NULL,
+                             &(*out)->statement);
+    if (failed) {
+        apr_pool_destroy(pool);
+        return failed;
+    }
+    apr_hash_set(dbd->prepared, query->label, APR_HASH_KEY_STRING, *out);
+    return 0;
+}
+
+/* The drivers of pgsql and mysql make a broken connection anew by themselves,
+ * which then has prepared nothing, and mod_dbd does not hear of it. sqlite3's
+ * holds on to its statements until it is closed. */
+static void forget(prepared_t *prepared, const ap_dbd_t *dbd,
+                   const djs_query_t *query)
+{
+    if (strcmp(apr_dbd_name(dbd->driver), "sqlite3") != 0) {
+        apr_hash_set(dbd->prepared, query->label, APR_HASH_KEY_STRING, NULL);
+        apr_pool_destroy(prepared->pool);
+    }
+}
+
 static int run(apr_dbd_results_t **results, const ap_dbd_t *dbd,
                const djs_query_t *query, const char *argument, apr_pool_t *p)
 {
-    apr_dbd_prepared_t *statement =
-        apr_hash_get(dbd->prepared, query->label, APR_HASH_KEY_STRING);
-    int failed = 0;
+    prepared_t *prepared;
+    int failed = prepare(&prepared, dbd, query);
 
-    if (!statement) {
-        failed = apr_dbd_prepare(dbd->driver, p, dbd->handle, query->text, NULL,
-                                 &statement);
-    }
-    if (!failed) {
-        failed =
-            apr_dbd_pvselect(dbd->driver, p, dbd->handle, results, statement,
-                             djs_dbd_random(dbd->driver), argument, NULL);
-    }
     if (failed) {
-        apr_hash_set(dbd->prepared, query->label, APR_HASH_KEY_STRING, NULL);
+        return failed;
+    }
+    failed = apr_dbd_pvselect(dbd->driver, p, dbd->handle, results,
+                              prepared->statement, djs_dbd_random(dbd->driver),
+                              argument, NULL);
+    if (failed) {
+        forget(prepared, dbd, query);
     }
     return failed;
 }
@@ -205,10 +234,13 @@ apr_status_t djs_dbd_account(djs_account_t *out, server_rec *s,
                              apr_pool_t *p)
 {
     const char *error = "the query of users can not be asked";
+    apr_time_t began = djs_clock_steady();
     apr_status_t rv = DJS_ETROUBLE;
     ap_dbd_t *dbd;
 
-    for (int i = 0; i < TRIES && rv == DJS_ETROUBLE; i++) {
+    for (int i = 0; i < TRIES && rv == DJS_ETROUBLE &&
+                    (i == 0 || djs_clock_steady() - began < QUICK);
+         i++) {
         memset(out, 0, sizeof *out);
         dbd = connect_to(s, p);
         if (!dbd) {

@@ -18,9 +18,9 @@ typedef struct djs_query {
     const char *label; /* what connections that have prepared it know it by */
 } djs_query_t;
 
-/* Has every connection of `s` prepare it; in check_config. */
-const djs_query_t *djs_dbd_prepare(server_rec *s, const char *text,
-                                   apr_pool_t *p);
+/* In `p`. A connection prepares it when it is first asked for, not before: it
+ * may be one to a database that has no such table. */
+const djs_query_t *djs_dbd_query(const char *text, apr_pool_t *p);
 
 /* A row of Django's table of users. */
 typedef struct {

@@ -57,10 +57,15 @@ static const char *set(cmd_parms *cmd, void *dirconf, int argc,
                        char *const argv[])
 {
     const djs_row_t *row = djs_row_find(cmd->cmd->name);
+    /* AllowOverrideList would let them in. */
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_HTACCESS);
     const char **args =
         apr_pcalloc(cmd->pool, ((apr_size_t)argc + 1) * sizeof *args);
     int i;
 
+    if (wrong != NULL) {
+        return wrong;
+    }
     for (i = 0; i < argc; i++) {
         args[i] = argv[i];
     }

@@ -25,7 +25,7 @@ static const char *value_of(ap_expr_eval_ctx_t *eval, const void *data,
     }
     ctx = djs_request_load_early(r);
     ctx->depends = 1;
-    if (djs_request_refused(ctx, policy) || ctx->session.flushed) {
+    if (djs_request_hidden(ctx, policy) || ctx->session.flushed) {
         return "";
     }
     text = djs_export_text(&ctx->session, key.data, eval->p);

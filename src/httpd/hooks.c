@@ -19,7 +19,7 @@ int djs_hook_post_read_request(request_rec *r)
     }
     djs_scrub_headers(r);
     djs_view_error_page(r);
-    if (r->prev != NULL && r->main == NULL) {
+    if (r->prev != NULL) {
         int status = djs_output_redirected(r);
 
         return status == OK ? DECLINED : status;
@@ -27,10 +27,19 @@ int djs_hook_post_read_request(request_rec *r)
     return DECLINED;
 }
 
+int djs_hook_header_parser(request_rec *r)
+{
+    if (djs_server_in_use()) {
+        djs_request_arrived(r);
+    }
+    return DECLINED;
+}
+
 /* Answers 503 once; the error page that follows may then be served. */
 static int deny(request_rec *r, djs_request_t *ctx)
 {
-    if (ctx->denied) {
+    if (ctx->denied ||
+        (r->prev != NULL && r->status == HTTP_SERVICE_UNAVAILABLE)) {
         return 0;
     }
     ctx->denied = r->main == NULL;
@@ -139,7 +148,7 @@ int djs_hook_fixups(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     keep_interim_back(r);
-    if (djs_request_refused(ctx, policy)) {
+    if (djs_request_hidden(ctx, policy)) {
         return tell(r, NULL, policy);
     }
     status = tell(r, &ctx->session, policy);

@@ -12,7 +12,7 @@
 #include "httpd/bridge.h"
 #include "httpd/headers.h"
 #include "httpd/output.h"
-#include "httpd/scrub.h"
+#include "httpd/trailers.h"
 #include "session/update.h"
 
 APLOG_USE_MODULE(djsession);
@@ -22,7 +22,6 @@ APLOG_USE_MODULE(djsession);
 static volatile apr_uint32_t told_ignored;
 
 static ap_filter_rec_t *output_filter;
-static ap_filter_rec_t *trailer_filter;
 
 /* ------------------------------------------------------------- updates */
 
@@ -68,21 +67,29 @@ static int apply_update(request_rec *r, djs_request_t *ctx,
     return refuse_unavailable(ctx, DJS_RETRY_SECONDS);
 }
 
+static void log_late(request_rec *r)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "DJS208: an update came after the response had begun and is"
+                  " lost: let the program answer before the page that includes"
+                  " it is sent");
+}
+
 /* What the response in `from` asks for, applied for `r` if it may ask. */
 static int take_update(request_rec *from, request_rec *r)
 {
     const char *update = djs_headers_take_update(from, r->pool);
     const djs_policy_t *policy = djs_server_policy(from);
     djs_request_t *ctx;
+    int level;
 
     if (update == NULL) {
         return OK;
     }
     if (policy->enabled != DJS_ON || policy->backend_updates != DJS_ON) {
-        ap_log_rerror(APLOG_MARK,
-                      apr_atomic_cas32(&told_ignored, 1, 0) ? APLOG_INFO
-                                                            : APLOG_WARNING,
-                      0, r,
+        level =
+            apr_atomic_cas32(&told_ignored, 1, 0) ? APLOG_INFO : APLOG_WARNING;
+        ap_log_rerror(APLOG_MARK, level, 0, r,
                       "DJS207: X-DjSession-Update of %s ignored: DjSession or"
                       " DjSessionBackendUpdates is Off there",
                       from->uri);
@@ -93,10 +100,7 @@ static int take_update(request_rec *from, request_rec *r)
         return OK;
     }
     if (ctx->committed) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "DJS208: an update came after the response had begun and"
-                      " is lost: let the program answer before the page that"
-                      " includes it is sent");
+        log_late(r);
         return OK;
     }
     return apply_update(r, ctx, policy, update);
@@ -358,6 +362,19 @@ static void clear_site_data(request_rec *r, const djs_request_t *ctx)
     }
 }
 
+/* mod_include sends what stands before a directive before it evaluates that. */
+static int may_still_ask(const request_rec *r)
+{
+    const ap_filter_t *f;
+
+    for (f = r->output_filters; f != NULL; f = f->next) {
+        if (strcmp(f->frec->name, "includes") == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Everything that must happen before the first byte leaves. */
 static int before_first_byte(request_rec *r)
 {
@@ -396,8 +413,12 @@ static int before_first_byte(request_rec *r)
             djs_headers_cookie(r, ctx, ctx->cookie_policy, &ctx->cookie);
         }
     }
+    else {
+        djs_request_begun(r);
+    }
     if ((ctx != NULL && ctx->depends) ||
-        (policy->enabled == DJS_ON && djs_request_depends(policy))) {
+        (policy->enabled == DJS_ON &&
+         (djs_request_depends(policy) || may_still_ask(r)))) {
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
          * visitors apart: it would file one's page under "no cookie". And with
@@ -425,6 +446,22 @@ static int holds_error(apr_bucket_brigade *bb)
     return 0;
 }
 
+/* Nonzero when the brigade is nothing but empty data: the text before the very
+ * first directive of a page, which mod_include passes on all the same. Passed
+ * on it would send the headers. */
+static int holds_nothing(apr_bucket_brigade *bb)
+{
+    apr_bucket *e;
+
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
+        if (APR_BUCKET_IS_METADATA(e) || e->length != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static apr_status_t answer(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
@@ -434,6 +471,9 @@ static apr_status_t answer(ap_filter_t *f, apr_bucket_brigade *bb)
 
     if (holds_error(bb)) {
         return ap_pass_brigade(next, bb);
+    }
+    if (holds_nothing(bb)) {
+        return apr_brigade_cleanup(bb);
     }
     ap_remove_output_filter(f);
     status = before_first_byte(r);
@@ -446,27 +486,11 @@ static apr_status_t answer(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(next, bb);
 }
 
-/* Trailers come with the end of the body: nobody may read ours there. What we
- * have told a back end, f->ctx, stays: it may be sent only now. */
-static apr_status_t watch_trailers(ap_filter_t *f, apr_bucket_brigade *bb,
-                                   ap_input_mode_t mode, apr_read_type_e block,
-                                   apr_off_t bytes)
-{
-    apr_status_t rv = ap_get_brigade(f->next, bb, mode, block, bytes);
-
-    if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb) &&
-        APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
-        djs_scrub_trailers(f->r, f->ctx);
-    }
-    return rv;
-}
-
 void djs_output_register(void)
 {
     output_filter = ap_register_output_filter("DJSESSION_OUT", answer, NULL,
                                               AP_FTYPE_CONTENT_SET);
-    trailer_filter = ap_register_input_filter(
-        "DJSESSION_TRAILERS", watch_trailers, NULL, AP_FTYPE_PROTOCOL - 1);
+    djs_trailers_register();
 }
 
 void djs_output_insert(request_rec *r)
@@ -475,11 +499,8 @@ void djs_output_insert(request_rec *r)
         return;
     }
     ap_add_output_filter_handle(output_filter, NULL, r, r->connection);
-    if (r->main == NULL &&
-        (r->proto_num >= HTTP_VERSION(2, 0) ||
-         apr_table_get(r->headers_in, "Transfer-Encoding"))) {
-        ap_add_input_filter_handle(trailer_filter, djs_scrub_ours(r), r,
-                                   r->connection);
+    if (r->main == NULL) {
+        djs_trailers_insert(r);
     }
 }
 
@@ -524,7 +545,7 @@ int djs_output_redirected(request_rec *r)
     int status = take_update(r->prev, r);
     djs_request_t *ctx = djs_request_find(r);
 
-    if (status == OK && ctx != NULL && !ctx->committed &&
+    if (status == OK && r->main == NULL && ctx != NULL && !ctx->committed &&
         !nothing_asked(&ctx->session) && r->prev->status < 500) {
         const djs_policy_t *policy = djs_server_policy(r->prev);
 

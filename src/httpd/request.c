@@ -9,9 +9,13 @@
 #include "httpd/account.h"
 #include "httpd/api.h"
 #include "httpd/request.h"
+#include "httpd/scrub.h"
+#include "session/stamp.h"
 #include "session/theirs.h"
 
 APLOG_USE_MODULE(djsession);
+
+#define BEGUN "djsession-begun" /* a note of a request */
 
 /* A status that says something about the session, not about the store. */
 static int is_answer(apr_status_t rv)
@@ -153,6 +157,20 @@ static djs_call_t call_now(const djs_request_t *ctx, apr_time_t steady)
 int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy)
 {
     return ctx->refused || (policy->https_only == DJS_ON && !ctx->tls);
+}
+
+int djs_request_hidden(const djs_request_t *ctx, const djs_policy_t *policy)
+{
+    djs_terms_t terms;
+
+    if (djs_request_refused(ctx, policy)) {
+        return 1;
+    }
+    if (ctx->session.state != DJS_STATE_LIVE || policy->absolute == 0) {
+        return 0;
+    }
+    terms.absolute = policy->absolute;
+    return djs_stamp_limit(&ctx->session.record, &terms) <= apr_time_now();
 }
 
 static djs_terms_t terms_of(const djs_request_t *ctx,
@@ -326,14 +344,18 @@ static void read_cookies(request_rec *r, djs_request_t *ctx, djs_bytes_t header)
     }
 }
 
+/* `first`: the look-up that this one stands for, which may have hidden the
+ * cookie since; or NULL. */
 static djs_request_t *make(request_rec *r, request_rec *top,
-                           apr_interval_time_t spent)
+                           const djs_request_t *first)
 {
     djs_request_t *ctx = apr_pcalloc(top->pool, sizeof *ctx);
-    const char *header = apr_table_get(r->headers_in, "Cookie");
+    const char *header =
+        first != NULL ? first->header : djs_scrub_cookies_of(r, top->pool);
 
     ctx->top = top;
-    ctx->spent = spent;
+    ctx->header = header;
+    ctx->spent = first != NULL ? first->spent : 0;
     ctx->host = djs_server_host(r->server);
     /* A copy: merged policies live in their request's pool, which a subrequest
      * takes away with it; what they point to lives as long as the server. */
@@ -352,7 +374,23 @@ static djs_request_t *make(request_rec *r, request_rec *top,
         log_refusals(r, ctx);
     }
     ctx->live = ctx->session.state == DJS_STATE_LIVE;
+    ctx->committed = apr_table_get(top->notes, BEGUN) != NULL;
     return ctx;
+}
+
+void djs_request_begun(request_rec *r)
+{
+    apr_table_setn(r->notes, BEGUN, "1");
+}
+
+void djs_request_arrived(request_rec *r)
+{
+    djs_request_t *ctx = r->prev == NULL ? djs_request_find(r) : NULL;
+
+    if (ctx != NULL && !ctx->committed && !ctx->session.modified &&
+        !ctx->session.flushed) {
+        ctx->tentative = 1;
+    }
 }
 
 /* Tells that a session was found; `first` is the look-up that this one stands
@@ -391,6 +429,7 @@ static int looked_too_early(const request_rec *r, const djs_request_t *ctx)
            (strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0 ||
             policy->https_only != ctx->policy->https_only ||
             policy->absolute != ctx->policy->absolute ||
+            strcmp(policy->user_key, ctx->policy->user_key) != 0 ||
             policy->rotate_grace != ctx->policy->rotate_grace ||
             policy->replay != ctx->policy->replay);
 }
@@ -398,7 +437,7 @@ static int looked_too_early(const request_rec *r, const djs_request_t *ctx)
 /* A look-up that takes the place of the first one. */
 static djs_request_t *make_anew(request_rec *r, const djs_request_t *first)
 {
-    djs_request_t *ctx = make(r, top_of(r), first->spent);
+    djs_request_t *ctx = make(r, top_of(r), first);
 
     ctx->depends |= first->depends;
     ctx->denied |= first->denied;
@@ -420,7 +459,7 @@ djs_request_t *djs_request_load_early(request_rec *r)
     djs_request_t *ctx = first;
 
     if (ctx == NULL) {
-        ctx = make(r, top_of(r), 0);
+        ctx = make(r, top_of(r), NULL);
         ctx->tentative = 1;
     }
     else if (looked_too_early(r, ctx)) {

@@ -22,6 +22,7 @@ typedef struct {
     djs_host_t *host;
     const djs_policy_t *policy; /* of the location that asked first, a copy */
     int live;                   /* a live session was found */
+    const char *header;         /* Cookie, as the client sent it; NULL: none */
     djs_candidates_t candidates;
     djs_session_t session;
     int tls;       /* the request came over TLS */
@@ -78,6 +79,18 @@ apr_status_t djs_request_save(djs_saved_t *out, djs_request_t *ctx,
 /* Nonzero when DjSessionHTTPSOnly keeps the session from a location with this
  * policy, or kept it from the first one. */
 int djs_request_refused(const djs_request_t *ctx, const djs_policy_t *policy);
+
+/* The same, or the session is older than DjSessionAbsoluteTimeout there: to
+ * who asks there, it is none. */
+int djs_request_hidden(const djs_request_t *ctx, const djs_policy_t *policy);
+
+/* The client's request knows its place only now: what was looked up before, for
+ * a subrequest of a rewrite rule, may have been under other terms. */
+void djs_request_arrived(request_rec *r);
+
+/* The response of a request that has no session object begins: from now on
+ * nothing can be saved. */
+void djs_request_begun(request_rec *r);
 
 /* Nonzero when djs_request_save would have something to do. */
 int djs_request_due(const djs_request_t *ctx, const djs_policy_t *policy);

@@ -125,6 +125,15 @@ void djs_scrub_trailers(request_rec *r, const apr_table_t *ours)
     }
 }
 
+int djs_scrub_trailers_out(request_rec *r)
+{
+    int update = apr_table_get(r->trailers_out, "X-DjSession-Update") != NULL;
+
+    scrub_table(r->trailers_out);
+    apr_table_unset(r->trailers_out, "Set-Cookie");
+    return update;
+}
+
 apr_table_t *djs_scrub_ours(const request_rec *r)
 {
     apr_table_t *ours;
@@ -190,9 +199,34 @@ void djs_scrub_names(request_rec *r)
     scrub_env(r);
 }
 
+/* What a table has under one name, joined. */
+typedef struct {
+    const char *all;
+    apr_pool_t *p;
+} joined_t;
+
+static int join(void *baton, const char *name, const char *value)
+{
+    joined_t *joined = baton;
+
+    (void)name;
+    joined->all = joined->all == NULL
+                      ? value
+                      : apr_pstrcat(joined->p, joined->all, "; ", value, NULL);
+    return 1;
+}
+
+const char *djs_scrub_cookies_of(request_rec *r, apr_pool_t *p)
+{
+    joined_t joined = { NULL, p };
+
+    (void)apr_table_do(join, &joined, r->headers_in, "Cookie", NULL);
+    return joined.all;
+}
+
 void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy)
 {
-    const char *header = apr_table_get(r->headers_in, "Cookie");
+    const char *header = djs_scrub_cookies_of(r, r->pool);
     djs_bytes_t rest;
 
     if (header == NULL ||

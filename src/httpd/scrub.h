@@ -32,4 +32,11 @@ void djs_scrub_names(request_rec *r);
 /* Takes our cookie, and only ours, out of the Cookie header. */
 void djs_scrub_cookie(request_rec *r, const djs_policy_t *policy);
 
+/* What all Cookie fields say, joined with "; ", in `p`; NULL: there is none. */
+const char *djs_scrub_cookies_of(request_rec *r, apr_pool_t *p);
+
+/* Takes our names and Set-Cookie out of the response's trailers. Nonzero: there
+ * was an update. */
+int djs_scrub_trailers_out(request_rec *r);
+
 #endif

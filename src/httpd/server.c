@@ -42,8 +42,10 @@ typedef struct {
 static struct {
     int used;   /* some host has sessions */
     int in_use; /* or at least talks of them: our names are taken out */
-    apr_array_header_t *backs; /* of djs_back_t * */
-    apr_array_header_t *rings; /* of ring_t */
+    apr_array_header_t *backs;     /* of djs_back_t * */
+    apr_array_header_t *rings;     /* of ring_t */
+    apr_array_header_t *user_keys; /* of djs_bytes_t */
+    djs_policy_t *foreign;         /* of what is not this site's: Off */
 } state;
 
 void *djs_server_create(apr_pool_t *p, server_rec *s)
@@ -92,8 +94,13 @@ djs_host_t *djs_server_host(const server_rec *s)
     return ap_get_module_config(s->module_config, &djsession_module);
 }
 
+/* Whoever uses httpd as a forward proxy asks others' servers, which shall begin
+ * no sessions here, and whose cookies are theirs. */
 const djs_policy_t *djs_server_policy(const request_rec *r)
 {
+    if (r->proxyreq == PROXYREQ_PROXY) {
+        return state.foreign;
+    }
     return ap_get_module_config(r->per_dir_config, &djsession_module);
 }
 
@@ -116,9 +123,13 @@ int djs_server_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     state.in_use = djs_check_any_section(pconf);
     state.backs = apr_array_make(pconf, 2, sizeof(djs_back_t *));
     state.rings = apr_array_make(pconf, 2, sizeof(ring_t));
+    state.foreign = apr_palloc(pconf, sizeof *state.foreign);
+    djs_policy_init(state.foreign);
+    djs_policy_default(state.foreign, pconf);
     wrong = djs_account_prepare(main_server, pconf);
     if (wrong == NULL) {
         wrong = djs_check_hosts(&state.used, main_server, pconf, ptemp);
+        state.user_keys = djs_check_user_keys(main_server, pconf);
     }
     if (wrong != NULL) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, main_server,
@@ -337,6 +348,8 @@ static const char *build_host(djs_host_t *host, server_rec *s, apr_pool_t *p)
     host->place.ns = djs_bytes(settings->name_space);
     host->place.max_size = (apr_size_t)settings->max_size;
     host->place.random = djs_random;
+    host->place.user_keys = (const djs_bytes_t *)state.user_keys->elts;
+    host->place.user_key_count = state.user_keys->nelts;
     return djs_commit_prepare(&host->place) == APR_SUCCESS
                ? NULL
                : "DjSessionNamespace: OpenSSL makes no SHA-256 of it; look"

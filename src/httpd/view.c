@@ -13,7 +13,7 @@ djs_view_e djs_view(djs_request_t **ctx, request_rec *r)
     }
     *ctx = djs_request_load(r);
     (*ctx)->depends = 1;
-    if (djs_request_refused(*ctx, policy)) {
+    if (djs_request_hidden(*ctx, policy)) {
         return DJS_VIEW_NONE;
     }
     switch ((*ctx)->session.state) {

@@ -73,6 +73,7 @@ sub lines_of ($head) {
         $value = ($value // '') =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ger;
         $one{$name} = $value;
         push @lines, $value if $name eq 'r';
+        push @lines, "t=$value" if $name eq 't';
     }
     return (\%one, @lines);
 }
@@ -83,8 +84,15 @@ sub reply ($client, $body, $head) {
     syswrite $client,
         "HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\n\r\n"
         if exists $one->{early};
+    my @trailers = map { s/^t=//r } grep { /^t=/ } @lines;
+    @lines = grep { !/^t=/ } @lines;
     my $length = $status == 304 ? '' : 'Content-Length: ' . length($body)
         . "\r\n";
+    if (@trailers) {
+        $length = "Transfer-Encoding: chunked\r\n";
+        $body = sprintf "%x\r\n%s\r\n0\r\n%s\r\n", length $body, $body,
+            join '', map { "$_\r\n" } @trailers;
+    }
     syswrite $client, "HTTP/1.1 $status X\r\nConnection: close\r\n$length"
         . "Content-Type: text/plain\r\n"
         . join('', map { "$_\r\n" } @lines) . "\r\n"
