@@ -32,6 +32,7 @@ DjSessionCookieAge 1h
   DjSessionRenew EveryRequest
 </Location>
 END
+$s->allows(qr/DJS220.*said of/); # a child's first one is a warning
 $s->canary($SECRET);
 $s->file("htdocs/$_.html", "$_\n") for qw(inside renewed);
 

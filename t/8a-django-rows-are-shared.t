@@ -144,6 +144,7 @@ sub users_are_checked ($kind, $db, $place) {
     is $b->get('/inside.html')->status, 401, "$kind: she is blocked";
     $django->ask(active => 'ada', '1');
     is $b->get('/inside.html')->status, 200, "$kind: and let in again";
+    $s->allows(qr/DJS222/);
     is basic($s, 'ada:wonder'), 200, "$kind: her password by AuthType Basic";
     is basic($s, 'ada:wander'), 401, "$kind: another one";
     $django->ask(user => 'ada', 'wander');
@@ -159,9 +160,77 @@ sub users_are_checked ($kind, $db, $place) {
     return $django->stop;
 }
 
+# What a query does not find as it should is trouble, and said: not "nobody".
+sub wrong_queries ($db, $django) {
+    my $id = $django->ask(user => 'eve', 'wonder');
+    my $K = $django->make({ _auth_user_id => $id,
+        _auth_user_hash => $django->ask(hash => 'eve') });
+    my %query = (
+        'one column' => [503, 'SELECT password FROM auth_user WHERE id = %d',
+            qr/DJS221.*two columns/],
+        'columns in another order' => [503,
+            'SELECT is_active, password FROM auth_user WHERE id = %d',
+            qr/DJS221.*neither true nor false/],
+        'another column' => [401, 'SELECT password, is_active FROM auth_user'
+            . ' WHERE username = %s', qr/DJS222.*finds nobody.*compare/],
+    );
+    for my $wrong (sort keys %query) {
+        my ($status, $sql, $line) = @{ $query{$wrong} };
+        my (undef, $other, $s) = both('sqlite', db => $db,
+            conf => "DjSessionDjangoUserQuery \"$sql\"\nLogLevel warn\n");
+        $s->canary($K);
+        $s->expects($line);
+        $s->allows(qr/DJS10/);
+        is $s->browser(jar => { sessionid => $K })->get('/inside.html')->status,
+            $status, "a query of users with $wrong";
+        $s->stop;
+        $other->stop;
+    }
+    return;
+}
+
+# A host without sessions has its database for itself, whatever the main server
+# asks of its own.
+sub hosts_have_databases_of_their_own ($db) {
+    my $empty = DjSession::Database->start('sqlite');
+    system('sqlite3', $empty->dir . '/site.sqlite',
+        "CREATE TABLE u(n, p); INSERT INTO u VALUES('ada', '\$apr1\$x')") == 0
+        or return note 'no sqlite3 here';
+    $empty->give_away;
+    my $s = server(store => '', base => '', modules => ['dbd', 'auth_basic', 'authn_dbd', 'authz_user'],
+        global => "DjSessionStore django-db:\n"
+            . "DjSessionDjangoSecretFile $key\n"
+            . 'DjSessionDjangoUserQuery "SELECT password, is_active FROM'
+            . " auth_user WHERE id = %d\"\n",
+        conf => $empty->directives . <<'END');
+<Location /index.html>
+  AuthType Basic
+  AuthName own
+  AuthBasicProvider dbd
+  AuthDBDUserPWQuery "SELECT p FROM u WHERE n = %s"
+  Require valid-user
+</Location>
+END
+    $s->allows(qr/DJS005/, qr/AH0161[78]/);
+    my $status = $s->browser->get('/index.html', headers =>
+        ['Authorization: Basic ' . encode_base64('ada:x', '')])->status;
+    isnt $status, 500, "a host's own database is asked for its own users";
+    unlike $s->log, qr/AH0063[236]|auth_user/,
+        "nothing of another host's database is asked of it ($status)";
+    return $s->stop;
+}
+
 sub basic ($s, $who) {
     return $s->browser->get('/basic.html',
         headers => ['Authorization: Basic ' . encode_base64($who, '')])->status;
+}
+
+sub queries ($kind, $db, $place) {
+    my (undef, $django, $s) = both($kind, db => $db);
+    $s->stop;
+    wrong_queries($db, $django);
+    hosts_have_databases_of_their_own($db);
+    return $django->stop;
 }
 
 # All that a Django of that version and httpd do to each other's rows.
@@ -214,5 +283,6 @@ for my $kind (DjSession::Database->kinds) {
             $place);
     }
     with_database($kind, $kind, \&local_times, '');
+    with_database($kind, $kind, \&queries, '') if $kind eq 'sqlite';
 }
 done_testing;

@@ -73,6 +73,7 @@ ProxyPass /django/ http://127.0.0.1:$port/django/
   Require valid-user
 </Location>
 END
+    $s->allows(qr/DJS22[02].*said of/); # a child's first one is a warning
     $s->canary($_) for $SECRET, $OLD;
     $s->file("htdocs/$_", "$_\n") for qw(private renewed basic);
     return;

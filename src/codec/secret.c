@@ -173,6 +173,14 @@ const char *djs_secret_read_line(djs_bytes_t *line, const char *path,
 
     *line = djs_bytes_of("", 0);
     apr_pool_cleanup_register(p, text, wipe_line, apr_pool_cleanup_null);
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return apr_psprintf(
+            p,
+            "secret file %s does not exist: write the site's SECRET_KEY there, "
+            "`(umask 077; python3 manage.py shell -c 'from django.conf import "
+            "settings; print(settings.SECRET_KEY)' > %s)`",
+            path, path);
+    }
     sentence = read_file(text, &len, DJS_SECRET_LINE + 2, path, p);
     if (sentence) {
         return sentence;

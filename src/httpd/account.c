@@ -13,6 +13,7 @@
 #include "codec/django_auth.h"
 #include "httpd/account.h"
 #include "httpd/dbd.h"
+#include "httpd/hint.h"
 #include "session/save.h"
 #include "session/theirs.h"
 
@@ -57,6 +58,8 @@ const char *djs_account_prepare(server_rec *main_server, apr_pool_t *pconf)
 }
 
 /* --------------------------------------------------------- of a session */
+
+static djs_hint_t hint; /* of logins that are no good */
 
 /* A member of the session, as a text; NULL when it is absent or empty. */
 static const char *member(const djs_session_t *s, const char *key)
@@ -109,14 +112,25 @@ void djs_account_verify(request_rec *r, djs_request_t *ctx)
         verdict = DJS_PASSWORD_UNKNOWN;
     }
     if (verdict == DJS_PASSWORD_RIGHT) {
+        djs_hint_good(&hint);
         return;
     }
     if (verdict == DJS_PASSWORD_WRONG) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+        int level = djs_hint_level(&hint);
+
+        ap_log_rerror(APLOG_MARK, level, 0, r,
                       "DJS222: the login of session %s is not good any more"
-                      " (a changed password, a blocked user, or none); the"
-                      " visitor counts as logged out, as he does for Django",
-                      s->record.tag);
+                      " (%s); the visitor counts as logged out, as he does for"
+                      " Django%s",
+                      s->record.tag,
+                      rv != APR_SUCCESS ? "the query of users finds nobody"
+                      : !account.active ? "the user is blocked"
+                                        : "his password was changed",
+                      level != APLOG_WARNING
+                          ? ""
+                          : ". If this is said of everybody, compare"
+                            " DjSessionDjangoSecretFile with SECRET_KEY and"
+                            " SECRET_KEY_FALLBACKS, and try the query");
     }
     djs_save_settle(s, NULL, NULL);
     s->sent = djs_bytes_of(NULL, 0);

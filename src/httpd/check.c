@@ -97,7 +97,8 @@ static void complete_theirs(djs_policy_t *policy)
     if (policy->defaulted & hide) {
         policy->hide_cookie = DJS_OFF;
     }
-    policy->defaulted &= ~(renew | hide);
+    policy->by_store = policy->defaulted & (renew | hide);
+    policy->defaulted &= ~policy->by_store;
 }
 
 /* A host that says nothing about sessions has the very settings and policy of
@@ -428,8 +429,14 @@ static const char *check_site(djs_host_t *host, unsigned forms,
     const char *wrong;
     int i;
 
-    if (files == NULL &&
-        (forms != DJS_FORM_PICKLE || host->settings.user_query != NULL)) {
+    if (files == NULL && forms == DJS_FORM_PICKLE &&
+        host->settings.user_query != NULL) {
+        return "DjSessionDjangoSecretFile: DjSessionDjangoUserQuery compares a"
+               " hash that is made with SECRET_KEY: write that into a file of"
+               " mode 0600 and name it, and behind it one for each of"
+               " SECRET_KEY_FALLBACKS";
+    }
+    if (files == NULL && forms != DJS_FORM_PICKLE) {
         return "DjSessionDjangoSecretFile: what the site stores is signed:"
                " write its SECRET_KEY into a file of mode 0600 and name that, "
                "and"

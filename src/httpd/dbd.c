@@ -136,11 +136,29 @@ const djs_query_t *djs_dbd_query(const char *text, apr_pool_t *p)
     return query;
 }
 
-/* Whatever the database calls true. */
+/* Whatever the database calls true, or false. */
 static int is_true(const char *text)
 {
-    return text && (strcmp(text, "1") == 0 || strcmp(text, "t") == 0 ||
-                    strcasecmp(text, "true") == 0);
+    return strcmp(text, "1") == 0 || strcmp(text, "t") == 0 ||
+           strcasecmp(text, "true") == 0;
+}
+
+static int is_false(const char *text)
+{
+    return strcmp(text, "0") == 0 || strcmp(text, "f") == 0 ||
+           strcasecmp(text, "false") == 0;
+}
+
+/* NULL, or what is wrong with the columns. */
+static const char *take_row(djs_account_t *out, const char *const texts[2])
+{
+    if (!texts[1] || (!is_true(texts[1]) && !is_false(texts[1]))) {
+        return "the second column of the query of users is neither true nor"
+               " false: it must find password and is_active, in this order";
+    }
+    out->password = djs_bytes(texts[0] ? texts[0] : "");
+    out->active = is_true(texts[1]);
+    return NULL;
 }
 
 /* A statement of one connection, for all its life but for that. */
@@ -208,6 +226,7 @@ static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
 {
     apr_dbd_results_t *results = NULL;
     const char *texts[2]; /* password, is_active */
+    const char *wrong;
     apr_pool_t *scratch;
     apr_status_t rv = DJS_ETROUBLE;
     int failed;
@@ -218,13 +237,17 @@ static apr_status_t ask(djs_account_t *out, const ap_dbd_t *dbd,
         *error =
             apr_pstrdup(p, apr_dbd_error(dbd->driver, dbd->handle, failed));
     }
+    else if (apr_dbd_num_cols(dbd->driver, results) != 2) {
+        *error = "the query of users does not find two columns: password and"
+                 " is_active";
+    }
     else {
         rv = djs_dbd_first(texts, 2, dbd->driver, dbd->handle, results, p);
     }
     apr_pool_destroy(scratch);
-    if (rv == APR_SUCCESS) {
-        out->password = djs_bytes(texts[0] ? texts[0] : "");
-        out->active = is_true(texts[1]);
+    if (rv == APR_SUCCESS && (wrong = take_row(out, texts)) != NULL) {
+        *error = wrong;
+        rv = DJS_ETROUBLE;
     }
     return rv;
 }

@@ -126,6 +126,9 @@ void djs_report_surprises(server_rec *main_server, apr_pool_t *pconf,
 
 static source_e source_of(const djs_row_t *row, const djs_policy_t *policy)
 {
+    if ((policy->by_store & djs_row_bit(row)) != 0) {
+        return BY_DEFAULT;
+    }
     if ((policy->defaulted & djs_row_bit(row)) == 0) {
         return SET;
     }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "httpd/account.h"
 #include "httpd/api.h"
+#include "httpd/hint.h"
 #include "httpd/request.h"
 #include "httpd/scrub.h"
 #include "session/stamp.h"
@@ -224,10 +225,14 @@ static void log_unreadable(request_rec *r, const djs_request_t *ctx)
         tag[0] = '\0';
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "DJS203: the record of session %s does not open (damaged,"
-                  " of another DjSessionEncrypt mode, or newer than this"
-                  " module); it is left as it is",
-                  tag);
+                  "DJS203: the record of session %s does not open (%s); it is"
+                  " left as it is",
+                  tag,
+                  ctx->host->place.site != NULL
+                      ? "more than DjSessionMaxSize, or not JSON: of"
+                        " PickleSerializer?"
+                      : "damaged, of another DjSessionEncrypt mode, or newer"
+                        " than this module");
 }
 
 /* Either its response got lost and the browser came back late, or somebody has
@@ -243,12 +248,35 @@ static void log_replay(request_rec *r, const djs_replay_t *replay)
                   replay->ended);
 }
 
+static djs_hint_t hint; /* of cookies that are not signed by the site */
+
+/* What is said of a site's session that was, or was not, found. */
+static void log_theirs(request_rec *r, const djs_request_t *ctx)
+{
+    if (ctx->session.state == DJS_STATE_LIVE) {
+        djs_hint_good(&hint);
+    }
+    else if (ctx->session.state == DJS_STATE_NONE && !ctx->session.forged) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
+                      "DJS225: %s has no live session under the key that was"
+                      " sent",
+                      djs_store_name(ctx->host->back->store));
+    }
+}
+
 /* Anybody may send a cookie; what lies in the site's store should be signed. */
 static void log_forged(request_rec *r, const djs_request_t *ctx)
 {
     if (djs_site_forms(ctx->host->place.store) & DJS_FORM_COOKIE) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "DJS220: a session cookie is not signed by the site");
+        int level = djs_hint_level(&hint);
+
+        ap_log_rerror(APLOG_MARK, level, 0, r,
+                      "DJS220: a session cookie is not signed by the site%s",
+                      level != APLOG_WARNING
+                          ? ""
+                          : ". If this is said of every one, compare"
+                            " DjSessionDjangoSecretFile with SECRET_KEY and"
+                            " SECRET_KEY_FALLBACKS, and DjSessionDjangoSalt");
         return;
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -276,6 +304,9 @@ static void look_up(request_rec *r, djs_request_t *ctx)
     }
     if (ctx->session.forged) {
         log_forged(r, ctx);
+    }
+    if (ctx->host->place.site != NULL) {
+        log_theirs(r, ctx);
     }
     if (ctx->session.replay.seen) {
         log_replay(r, &ctx->session.replay);

@@ -37,7 +37,8 @@ enum {
 
 typedef struct djs_policy djs_policy_t;
 struct djs_policy {
-    int any; /* some field was set in this very section */
+    int any;               /* some field was set in this very section */
+    apr_uint64_t by_store; /* rows whose default is that of the kind of store */
     /* Rows, by number, whose field holds a default and was set nowhere; and the
      * defaults of every preset (session/preset.h). NULL: they have not been
      * filled in. */

@@ -105,7 +105,7 @@ void djs_preset_complete(djs_policy_t *policy, const djs_policy_t *table)
     const djs_row_t *row;
 
     policy->defaults = table;
-    policy->defaulted = 0;
+    policy->defaulted = policy->by_store = 0;
     for (row = djs_rows; row->name != NULL; row++) {
         if (row->where == DJS_SVD && !djs_row_is_set(row, policy)) {
             policy->defaulted |= djs_row_bit(row);

@@ -112,6 +112,7 @@ void djs_policy_merge(djs_policy_t *out, const djs_policy_t *base,
     out->any = any;
     out->defaults = base->defaults;
     out->defaulted = base->defaulted & ~given;
+    out->by_store = base->by_store & ~given;
     if (other) {
         djs_policy_copy(out, djs_preset_defaults(out), out->defaulted);
     }

@@ -83,6 +83,11 @@ static const char *create_store(djs_ctl_t *ctl)
         !words[0]) {
         return "--store needs a SPEC, as in --store dbm:/var/lib/djsession";
     }
+    if (strncmp(words[0], "django-", 7) == 0) {
+        return "a Django site's own sessions are for the site to list and to "
+               "end (its shell, manage.py clearsessions); `djsessionctl "
+               "decode` shows what one of them holds";
+    }
     return djs_store_create(&ctl->store, words[0],
                             (const char *const *)words + 1,
                             djs_commit_max_value(MAX_SIZE), ctl->p);

@@ -315,6 +315,28 @@ static int run_encode(djs_bytes_t input, const job_t *job)
                : complain(FAILED, djs_status_text(rv, text, sizeof(text)));
 }
 
+static const char *why(djs_django_e verdict, djs_bytes_t input,
+                       const job_t *job)
+{
+    const char *text = djs_django_text(verdict);
+
+    if (verdict != DJS_DJANGO_BAD_SIGNATURE) {
+        return text;
+    }
+    if (input.len > 0 && input.data[input.len - 1] == '\n') {
+        return apr_pstrcat(job->p, text,
+                           ", or the end of line behind it is too much: it is "
+                           "none of the session's bytes (`tr -d '\\n'`)",
+                           NULL);
+    }
+    return job->salt ? text
+                     : apr_pstrcat(job->p, text,
+                                   ": a cookie takes --salt "
+                                   "django.contrib.sessions.backends."
+                                   "signed_cookies",
+                                   NULL);
+}
+
 int djs_translate_knows(const char *command)
 {
     return strcmp(command, "decode") == 0 || strcmp(command, "encode") == 0;
@@ -357,5 +379,5 @@ int djs_translate_run(int argc, const char *const *argv, apr_pool_t *p)
     verdict = decode(&json, input, &job);
     return verdict == DJS_DJANGO_OK
                ? write_output(json, 1)
-               : complain((int)verdict, djs_django_text(verdict));
+               : complain((int)verdict, why(verdict, input, &job));
 }
