@@ -47,6 +47,7 @@ CONF
 </VirtualHost>
 AFTER
 
+$s->expects(qr/DJS207: .* of \/cgi\/act/); # once a child
 sub cookie_of ($path, $name, %o) {
     my $r = $s->browser(%o)->act(at => $path, u => { set => { a => 1 } });
     return ($r->cookies($name))[0] // '';

@@ -156,6 +156,7 @@ my $final = join '&', map { 'r=' . DjSession::Browser::escape($_) }
     'X-DjSession-Update: {"incr":{"n":1}}', "Set-Cookie: sessionid=$forged",
     'Set-Cookie: theirs=1';
 my $n = 0;
+$s->expects(qr/DJS207: .* of \/dark/);
 for my $path ('/back', '/every', '/dark') {
     for my $statuses ('103', '103,103,103', '100', '102', '100,103') {
         for my $who ($b, $s->browser) {
