@@ -339,6 +339,15 @@ class Revoked(unittest.TestCase):
             del sessions._write_fresh
         self.assertEqual(data_of(s.session_key), {})
 
+    def test_a_user_under_another_key(self):  # C20
+        """httpd may know him by another DjSessionUserKey."""
+        with override_settings(DJSESSION_USER_KEY=["_auth_user_id", "uid"]):
+            s = born(_auth_user_id="1", uid="bob")
+            self.revoke("bob")
+            with self.assertRaises(UpdateError):
+                s.save()
+            self.assertEqual(data_of(s.session_key), {})
+
     def test_everybody(self):  # C21
         sessions = [born(_auth_user_id="1"), born(n=1)]
         self.revoke()

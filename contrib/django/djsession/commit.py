@@ -32,6 +32,7 @@ class Policy:
     timeout: float  # seconds that one call may spend in the store
     user_key: str
     max_size: int  # bytes of session data
+    more_user_keys: tuple = ()  # of other places: revocations may go by them
     absolute: int = 0  # microseconds since birth or login; 0: no limit
     max_per_user: int = 0  # sessions; 0: no limit
     tls: bool = False  # sessions are born over TLS
@@ -56,7 +57,8 @@ class Sessions:
         self._sealer = sealer
         self._ring = sealer.ring
         self._policy = policy
-        self._revocations = Revocations(store, sealer, policy.user_key)
+        self._revocations = Revocations(
+            store, sealer, (policy.user_key,) + policy.more_user_keys)
         self._quota = Quota(store, sealer, policy.max_per_user)
 
     def _until(self):

@@ -169,10 +169,14 @@ def _policy(timeout, user_key, absolute, max_size, max_per_user, replay, tls,
     if replay not in ("Log", "Flush"):
         _refuse("DJSESSION_REPLAY is 'Log' or 'Flush', as httpd's "
                 "DjSessionReplay")
+    keys = user_key if user_key and isinstance(user_key, tuple) else (user_key,)
     return Policy(
         timeout=_number("DJSESSION_STORE_TIMEOUT", timeout, 0.01, 60),
-        user_key=_text("DJSESSION_USER_KEY", user_key, "give it httpd's "
+        user_key=_text("DJSESSION_USER_KEY", keys[0], "give it httpd's "
                        "DjSessionUserKey"),
+        more_user_keys=tuple(
+            _text("DJSESSION_USER_KEY", key, "give it a list of keys")
+            for key in keys[1:]),
         max_size=_number("DJSESSION_MAX_SIZE", max_size, 1,
                          _MOST_VALUE - OVERHEAD),
         absolute=int(1_000_000 * _limit(

@@ -39,10 +39,10 @@ class Revocations:
     """Those of one namespace. `epoch` is the store key of its epoch, which
     depends on no secret."""
 
-    def __init__(self, store, sealer, user_key):
+    def __init__(self, store, sealer, user_keys):
         self._store = store
         self._sealer = sealer
-        self._user_key = user_key
+        self._user_keys = user_keys
         self.epoch = hashlib.sha256(
             b"mod_djsession epoch v1 " + sealer.namespace) \
             .hexdigest()[:40].encode()
@@ -57,16 +57,18 @@ class Revocations:
         else was there, it is 0."""
         if record.epoch >= epoch and not (record.epoch and not epoch):
             return True
-        names = self._marks(user_of(record.body, self._user_key))
+        names = self._marks({user_of(record.body, user_key)
+                             for user_key in self._user_keys})
         for name, value in zip(names, self._store.read(names, at, until)):
             if value is not None and self._open(value, name) > record.epoch:
                 return False
         record.epoch = max(record.epoch, epoch)
         return True
 
-    def _marks(self, user):
-        """Store keys of the marks that concern a user, under all secrets."""
-        texts = ["all sessions"] + (["user " + digest(user)] if user else [])
+    def _marks(self, users):
+        """Store keys of the marks that concern users, under all secrets."""
+        texts = ["all sessions"] + ["user " + digest(user)
+                                    for user in users if user]
         mode = " bare" if self._sealer.mode == BARE else ""
         return [secret.store_key(self._sealer.namespace, (text + mode).encode())
                 for text in texts for secret in self._sealer.ring.secrets]
