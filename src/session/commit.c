@@ -160,7 +160,7 @@ void djs_save_settle(djs_session_t *s, const djs_record_t *record,
     apr_array_clear(s->changes);
     s->parsed = s->modified = s->flushed = s->cycled = s->logged_in = 0;
     s->handed = 0;
-    s->everywhere = djs_bytes_of(NULL, 0);
+    s->everywhere = NULL;
     memset(&s->record, 0, sizeof s->record);
     s->key[0] = s->loaded[0] = '\0';
     s->store_key[0] = '\0';
@@ -387,6 +387,18 @@ static apr_status_t end_key(djs_save_t *v, const char *key)
     return rv;
 }
 
+static apr_status_t end_everywhere(const djs_save_t *v)
+{
+    const apr_array_header_t *users = v->s->everywhere;
+    const djs_revoke_t ask = { v->place, v->call, v->p };
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; users && i < users->nelts && rv == APR_SUCCESS; i++) {
+        rv = djs_revoke(APR_ARRAY_IDX(users, i, djs_bytes_t), &ask);
+    }
+    return rv;
+}
+
 /* A flush: what was set after it begins a new session, written before the old
  * one ends, so that a failure in between costs nobody anything. */
 static apr_status_t end(djs_save_t *v)
@@ -396,13 +408,9 @@ static apr_status_t end(djs_save_t *v)
     apr_status_t rv;
 
     memcpy(old, v->s->loaded, sizeof old);
-    if (v->s->everywhere.len > 0) {
-        const djs_revoke_t ask = { v->place, v->call, v->p };
-
-        rv = djs_revoke(v->s->everywhere, &ask);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
+    rv = end_everywhere(v);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     rv = reborn ? create(v) : APR_SUCCESS;
     if (rv == APR_SUCCESS && old[0] != '\0') {

@@ -6,23 +6,60 @@
  * another one than Django would let somebody in as somebody else. */
 #include "session/cookie.h"
 
-/* What Python's str.strip() takes off, of bytes read as Latin-1. */
-static int is_space(char c)
-{
-    unsigned char u = (unsigned char)c;
+/* How Django has decoded the header: as UTF-8 under WSGI, Latin-1 under ASGI.
+ */
+enum { UTF8, LATIN1, CODINGS };
 
-    return u == ' ' || (u >= 0x09 && u <= 0x0d) || (u >= 0x1c && u <= 0x1f) ||
-           u == 0x85 || u == 0xa0;
+/* What Python's str.strip() takes off. */
+static const char *const ascii[] = { " ",  "\t",   "\n",   "\v",   "\f",
+                                     "\r", "\x1c", "\x1d", "\x1e", "\x1f" };
+static const char *const latin1[] = { "\x85", "\xa0" };
+static const char *const utf8[] = {
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
+    "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+    "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
+    "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9",
+    "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* How long the blank of the list is with which the text begins, or ends; 0:
+ * none. */
+static apr_size_t blank_of(djs_bytes_t text, int at_end,
+                           const char *const *list, apr_size_t count)
+{
+    for (apr_size_t i = 0; i < count; i++) {
+        apr_size_t len = strlen(list[i]);
+
+        if (len <= text.len &&
+            memcmp(at_end ? text.data + text.len - len : text.data, list[i],
+                   len) == 0) {
+            return len;
+        }
+    }
+    return 0;
 }
 
-static djs_bytes_t strip(djs_bytes_t text)
+static apr_size_t blank(djs_bytes_t text, int at_end, int coding)
 {
-    while (text.len > 0 && is_space(text.data[0])) {
-        text.data++;
-        text.len--;
+    apr_size_t len = blank_of(text, at_end, ascii, COUNT(ascii));
+
+    return len > 0          ? len
+           : coding == UTF8 ? blank_of(text, at_end, utf8, COUNT(utf8))
+                            : blank_of(text, at_end, latin1, COUNT(latin1));
+}
+
+static djs_bytes_t strip(djs_bytes_t text, int coding)
+{
+    apr_size_t len;
+
+    while ((len = blank(text, 0, coding)) > 0) {
+        text.data += len;
+        text.len -= len;
     }
-    while (text.len > 0 && is_space(text.data[text.len - 1])) {
-        text.len--;
+    while ((len = blank(text, 1, coding)) > 0) {
+        text.len -= len;
     }
     return text;
 }
@@ -57,23 +94,26 @@ static djs_bytes_t unquote(djs_bytes_t value, apr_pool_t *p)
 }
 
 /* Nonzero when the part sets `name`; `*value` is then what it says. */
-static int is_ours(djs_bytes_t *value, djs_bytes_t part, djs_bytes_t name)
+static int is_ours(djs_bytes_t *value, djs_bytes_t part, djs_bytes_t name,
+                   int coding)
 {
     const char *equals = part.len > 0 ? memchr(part.data, '=', part.len) : NULL;
 
     if (!equals) {
         return 0;
     }
-    *value = strip(djs_bytes_of(
-        equals + 1, (apr_size_t)(part.data + part.len - equals - 1)));
+    *value = strip(djs_bytes_of(equals + 1, (apr_size_t)(part.data + part.len -
+                                                         equals - 1)),
+                   coding);
     return djs_bytes_equal(
-        name, strip(djs_bytes_of(part.data, (apr_size_t)(equals - part.data))));
+        name, strip(djs_bytes_of(part.data, (apr_size_t)(equals - part.data)),
+                    coding));
 }
 
 void djs_cookie_last(djs_candidates_t *out, djs_bytes_t header,
                      djs_bytes_t name, int keys, apr_pool_t *p)
 {
-    djs_bytes_t value = { NULL, 0 }, last = { NULL, 0 };
+    djs_bytes_t value = { NULL, 0 }, last[CODINGS] = { { "", 0 }, { "", 0 } };
     const char *at = header.data, *end = header.data + header.len;
 
     memset(out, 0, sizeof(*out));
@@ -84,18 +124,20 @@ void djs_cookie_last(djs_candidates_t *out, djs_bytes_t header,
         const char *stop = memchr(at, ';', (apr_size_t)(end - at));
         apr_size_t len = (apr_size_t)((stop ? stop : end) - at);
 
-        if (is_ours(&value, djs_bytes_of(at, len), name)) {
-            last = value;
-            out->sent = 1;
+        for (int i = 0; i < CODINGS; i++) {
+            if (is_ours(&value, djs_bytes_of(at, len), name, i)) {
+                last[i] = value;
+                out->sent = 1;
+            }
         }
         at = stop ? stop + 1 : end;
     }
-    if (!out->sent) {
-        return;
+    if (!out->sent || !djs_bytes_equal(last[UTF8], last[LATIN1])) {
+        return; /* none, or nobody can tell which one Django takes */
     }
-    last = unquote(last, p);
-    if (keys ? djs_key_valid(last) : last.len > 0) {
-        out->keys[0] = last;
+    value = unquote(last[UTF8], p);
+    if (keys ? djs_key_valid(value) : value.len > 0) {
+        out->keys[0] = value;
         out->count = 1;
     }
 }

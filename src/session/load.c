@@ -16,7 +16,8 @@ typedef struct {
     const djs_place_t *place;
     const djs_terms_t *terms;
     djs_call_t call;
-    int live; /* sessions that the candidates lead to, each counted once */
+    int live;      /* sessions that the candidates lead to, each counted once */
+    int elsewhere; /* live, but not in a plain request */
     int unreadable;
     char stale[DJS_STORE_KEY_LEN + 1]; /* of a key sent after its grace */
     djs_alias_t successor;             /* what that one had led to */
@@ -55,8 +56,11 @@ static void count_in(load_t *l, const found_t *found, const char *key,
 {
     djs_session_t *s = l->s;
 
-    if (djs_commit_is_over(&found->record, l->terms, l->call.now) ||
-        (found->record.flags & DJS_RECORD_TLS && !l->terms->tls)) {
+    if (djs_commit_is_over(&found->record, l->terms, l->call.now)) {
+        return;
+    }
+    if (found->record.flags & DJS_RECORD_TLS && !l->terms->tls) {
+        l->elsewhere++;
         return;
     }
     s->handed |= under_old_key;
@@ -124,6 +128,19 @@ static apr_status_t load_one(load_t *l, const char *candidate)
     return APR_SUCCESS;
 }
 
+/* What a move between secrets that was cut short may have left of the key. */
+static void remove_elsewhere(const load_t *l, const char *key, int but)
+{
+    for (int i = 0; i < djs_keyring_count(l->place->ring); i++) {
+        djs_spot_t spot;
+
+        if (i != but && djs_spot_find(&spot, l->place, i, key) == APR_SUCCESS) {
+            (void)djs_store_remove(l->place->store, spot.at.store_key, l->call,
+                                   l->s->p);
+        }
+    }
+}
+
 /* Ends the session that a key given up had led to, wherever that has got to:
  * its record may lie under another secret by now. None is fine. */
 static apr_status_t end_successor(load_t *l)
@@ -139,6 +156,9 @@ static apr_status_t end_successor(load_t *l)
                                l->s->replay.ended, l->s->p);
             if (rv == DJS_EABSENT) {
                 continue; /* it has moved since */
+            }
+            if (rv == APR_SUCCESS) {
+                remove_elsewhere(l, to.key, found.which);
             }
             return rv;
         }
@@ -187,7 +207,7 @@ apr_status_t djs_commit_load(djs_session_t *s,
                              const djs_place_t *place, const djs_terms_t *terms,
                              djs_call_t call)
 {
-    load_t l = { s, place, terms, call, 0, 0, "", { "", "" } };
+    load_t l = { s, place, terms, call, 0, 0, 0, "", { "", "" } };
     apr_status_t rv = APR_SUCCESS;
 
     if (place->site != NULL) {
@@ -197,7 +217,7 @@ apr_status_t djs_commit_load(djs_session_t *s,
     for (int i = 0; i < candidates->count && rv == APR_SUCCESS; i++) {
         rv = load_one(&l, candidates->keys[i].data);
     }
-    if (rv == APR_SUCCESS && l.live == 0 && l.stale[0] != '\0') {
+    if (rv == APR_SUCCESS && l.live + l.elsewhere == 0 && l.stale[0] != '\0') {
         rv = replay(&l);
     }
     if (rv != APR_SUCCESS) {
@@ -211,8 +231,8 @@ apr_status_t djs_commit_load(djs_session_t *s,
         return APR_SUCCESS;
     }
     forget(s);
-    s->passed_over = l.live;
-    if (l.live == 0 && l.unreadable > 0) {
+    s->passed_over = l.live + l.elsewhere;
+    if (s->passed_over == 0 && l.unreadable > 0) {
         s->state = DJS_STATE_UNREADABLE;
     }
     return APR_SUCCESS;

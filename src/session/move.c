@@ -159,12 +159,13 @@ static apr_status_t write_copy(djs_save_t *v, djs_record_t *record,
 static apr_status_t follow_copy(djs_save_t *v, const djs_spot_t *copy)
 {
     djs_record_t record;
+    apr_status_t rv = djs_spot_read(&record, copy, v->place, v->call, v->p);
 
-    return djs_spot_read(&record, copy, v->place, v->call, v->p) ==
-                       APR_SUCCESS &&
-                   record.kind == DJS_RECORD_ALIAS
-               ? djs_save_check(v, &record)
-               : DJS_EABSENT;
+    if (rv == APR_SUCCESS) {
+        rv = record.kind == DJS_RECORD_ALIAS ? djs_save_check(v, &record)
+                                             : DJS_EABSENT;
+    }
+    return rv;
 }
 
 /* The record at `from`, with what this save makes of it. */
@@ -221,7 +222,7 @@ apr_status_t djs_move(djs_save_t *v, const djs_spot_t *from)
     }
     if (rv == DJS_EABSENT && written && !v->new_key) {
         rv = follow_copy(v, &to);
-        if (rv == DJS_EMOVED) {
+        if (rv != DJS_EABSENT) {
             return rv;
         }
     }

@@ -405,7 +405,11 @@ apr_status_t djs_session_logout_everywhere(djs_session_t *s,
         rv = djs_session_flush(s);
     }
     if (rv == APR_SUCCESS && user.len > 0) {
-        s->everywhere = user;
+        /* A copy: what an update tries out may have to be forgotten. */
+        s->everywhere = s->everywhere
+                            ? apr_array_copy(s->p, s->everywhere)
+                            : apr_array_make(s->p, 1, sizeof(djs_bytes_t));
+        APR_ARRAY_PUSH(s->everywhere, djs_bytes_t) = user;
     }
     return rv;
 }

@@ -56,12 +56,12 @@ typedef struct {
     int forged; /* what the key leads to is not signed by the Django site */
     djs_bytes_t sent; /* a cookie that is the session itself, as it came */
 
-    int accessed;           /* Django: somebody looked at the data */
-    int modified;           /* Django: there is something to save */
-    int flushed;            /* the loaded record, if any, must end */
-    int cycled;             /* the data moves to a new key */
-    djs_bytes_t everywhere; /* whose sessions must end, all of them: the text
-                               of a user key; empty: nobody's */
+    int accessed;                   /* Django: somebody looked at the data */
+    int modified;                   /* Django: there is something to save */
+    int flushed;                    /* the loaded record, if any, must end */
+    int cycled;                     /* the data moves to a new key */
+    apr_array_header_t *everywhere; /* of djs_bytes_t: users whose sessions must
+                                       end, all of them; NULL: nobody's */
     int logged_in; /* a login happened: record.authenticated becomes now */
     apr_array_header_t *changes; /* of djs_change_t, in order; after a flush
                                     only what came later */

@@ -416,7 +416,7 @@ apr_status_t djs_theirs_save(djs_saved_t *out, djs_session_t *s,
     if (s->state == DJS_STATE_UNAVAILABLE) {
         return DJS_ETROUBLE;
     }
-    if (s->logged_in || s->everywhere.len > 0) {
+    if (s->logged_in || s->everywhere != NULL) {
         return DJS_ESITE;
     }
     if (s->flushed) {

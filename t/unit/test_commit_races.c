@@ -349,6 +349,35 @@ static void a_move_that_was_cut_short_leaves_nothing(void **state)
     }
 }
 
+/* B07, C18: a session that was born over TLS is none in a plain request, and no
+ * key beside it is a replayed one. */
+static void a_session_of_tls_stays_beside_an_old_key(void **state)
+{
+    djs_session_t *s = load_tls(NULL, 1);
+    djs_candidates_t sent = { 0 };
+    char *old = fresh(), *secure;
+
+    (void)state;
+    (void)rotate(load(old));
+    terms.tls = 1;
+    set(s, "a", "1");
+    secure = copy_of(save(s).key);
+    terms.tls = 0;
+    now += terms.grace + 1;
+    terms.replay_flush = 1;
+    s = apr_pcalloc(pool, sizeof *s);
+    djs_session_init(s, pool);
+    sent.keys[0] = djs_bytes(old);
+    sent.keys[1] = djs_bytes(secure);
+    sent.count = sent.sent = 2;
+    assert_int_equal(djs_commit_load(s, &sent, &place, &terms, call()),
+                     APR_SUCCESS);
+    assert_int_equal(s->state, DJS_STATE_NONE);
+    assert_false(s->replay.seen);
+    assert_int_equal(s->passed_over, 1);
+    assert_int_equal(load_tls(secure, 1)->state, DJS_STATE_LIVE);
+}
+
 /* C18, G10: a key that was given up ends, with Flush, the session that it had
  * led to, even where that has got to another secret since. */
 static void a_replayed_key_ends_a_session_that_has_moved(void **state)
@@ -389,6 +418,7 @@ int main(void)
         T(a_flush_meets_a_move_and_wins),
         T(a_load_finds_a_record_that_moves_meanwhile),
         T(a_move_that_was_cut_short_leaves_nothing),
+        T(a_session_of_tls_stays_beside_an_old_key),
         T(a_replayed_key_ends_a_session_that_has_moved),
         T(after_a_save_the_object_is_what_was_saved),
     };

@@ -246,6 +246,24 @@ static void a_revocation_counts_under_every_user_key(void **state)
     place.user_key_count = 0;
 }
 
+/* Who logs two users out in one request means both. */
+static void two_users_are_logged_out_everywhere(void **state)
+{
+    char *ada = login("ada"), *bob = login("bob");
+    djs_session_t *s = logging_in(login("ada"), "ada");
+
+    (void)state;
+    assert_int_equal(djs_session_logout_everywhere(s, djs_bytes(USER)),
+                     APR_SUCCESS);
+    assert_int_equal(djs_session_login(s, djs_bytes(USER), djs_bytes("bob")),
+                     APR_SUCCESS);
+    assert_int_equal(djs_session_logout_everywhere(s, djs_bytes(USER)),
+                     APR_SUCCESS);
+    (void)save(s);
+    assert_false(lives(ada));
+    assert_false(lives(bob));
+}
+
 /* A mark that was left under the other DjSessionEncrypt is nobody's affair. */
 static void marks_of_each_mode_are_apart(void **state)
 {
@@ -542,6 +560,7 @@ int main(void)
         M(a_late_save_revives_nothing),
         T(a_slow_request_passes_over_no_revocation),
         T(a_revocation_counts_under_every_user_key),
+        T(two_users_are_logged_out_everywhere),
         T(marks_of_each_mode_are_apart),
         T(a_login_removes_the_session_that_was_revoked),
         T(a_save_brings_the_epoch_up_to_date),
