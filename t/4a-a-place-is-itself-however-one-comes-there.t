@@ -16,6 +16,10 @@ ScriptAlias /adm/cgi/ \@DIR\@/cgi/
   AuthName adm
   Require djsession-user boss
 </Location>
+ScriptAlias /young/cgi/ \@DIR\@/cgi/
+<Location /young>
+  DjSessionAbsoluteTimeout 1h
+</Location>
 <Directory "\@DIR\@/htdocs">
   AllowOverride All
   Options +Includes
@@ -50,7 +54,8 @@ RewriteRule ^/early.html - [E=user:%{LA-U:REMOTE_USER}]
   ErrorDocument 503 /sorry.html
 </Location>
 END
-$s->file('htdocs/.htaccess', "RewriteEngine On\nRewriteRule ^go\$ /adm/cgi/act [PT]\n");
+$s->file('htdocs/.htaccess', "RewriteEngine On\nRewriteRule ^go\$ /adm/cgi/act [PT]\n"
+    . "RewriteRule ^young\$ /young/cgi/act [PT]\n");
 $s->file('htdocs/dx/index.html', "inside\n");
 $s->file('htdocs/out/index.html', "in\n");
 $s->file('htdocs/sorry.html', "sorry\n");
@@ -79,6 +84,13 @@ for my $way (sort keys %way) {
 }
 is $boss->get('/cgi/act')->env->{DJSESSION_USER}, 'boss',
     'C17: and as good as before elsewhere';
+my $again = $s->browser(jar => { sessionid => $boss->session_key });
+my $r = $again->get('/young?' . u('{"set":{"new":1}}'));
+is $r->env->{DJSESSION_STATE}, 'none', 'C17: where it is too old it is none';
+is json($again->get('/young')->data), '{"new":1}',
+    'C17: and what is set there begins another';
+is $boss->get('/cgi/act')->env->{DJSESSION_USER}, 'boss',
+    'C17: which leaves the old one alone';
 $s->shift_clock(0);
 
 my $early = $s->browser(name => 'earlyid');
@@ -108,7 +120,7 @@ is $three->get($shop)->env->{DJSESSION_STATE}, 'none', 'C20: neither of them';
 
 my $b = $s->browser;
 $b->act(u => { set => { a => 1 } });
-my $r = $b->get('/cgi/act/two', headers => []);
+$r = $b->get('/cgi/act/two');
 is $r->env->{HTTP_COOKIE}, 'lang=de', 'A27: a field that was added stays';
 is $r->env->{DJSESSION_STATE}, 'live', 'A27: beside the one with the session';
 

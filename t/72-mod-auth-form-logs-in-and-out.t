@@ -108,6 +108,13 @@ my $second = $b->session_key;
 isnt $second, $first, 'C02: another login brings another key';
 is $s->browser->other($first)->get('/members/')->status, 401,
     'C02: the old one leads nowhere, at once';
+$b->post('/login', credentials('bob', $other));
+isnt $b->session_key, $second, 'C02: so does another login of the same user';
+is $s->browser->other($second)->get('/members/')->status, 401,
+    'C02: nor does that one';
+$second = $b->session_key;
+is $b->get('/members/')->status, 200, 'C02: and he is in';
+is $b->session_key, $second, 'C02: under one key, until he logs in again';
 is_deeply $b->get('/see')->data,
     {'private-user' => 'bob', 'private-pw' => $other, cart => [1]},
     'the data came along';

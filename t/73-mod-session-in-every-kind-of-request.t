@@ -69,6 +69,8 @@ my $s = server(
     conf    => $forms);
 $s->file('htdocs/page/incl.html', qq(a <!--#include virtual="/set?inc=luded" -->end\n));
 $s->file('htdocs/page/plain.html', "plain\n");
+$s->file('htdocs/page/view.html', '<!--#include virtual="/set?one=1" -->'
+    . '<!--#include virtual="/set?two=1" -->');
 
 sub count ($server) {
     my %records = $server->records;
@@ -93,6 +95,10 @@ like $r->body, qr/set ok\nend/, 'E01: an included page shares the session';
 is data($b)->{inc}, undef, 'what it sets comes when the page is on its way';
 is scalar(() = $s->log =~ /DJS401: .* for \/page\/incl/g), 1,
     'and the log says that it is lost';
+$b->get('/set?empty=');
+$b->get('/page/view.html');
+is json(data($b)) =~ s/.*("empty":"").*/$1/r, '"empty":""',
+    'E01: what includes do not touch stays as it is';
 $r = $b->get('/page/refused/');
 is $r->status, 403, 'E04: a refused page';
 is data($b)->{seen}, 'refused', 'has its error page save what it sets';

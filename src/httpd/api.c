@@ -164,7 +164,7 @@ static apr_status_t djsession_facts(djsession_facts_t *facts,
     default:
         return DJSESSION_ETROUBLE;
     }
-    facts->tag = record->tag;
+    facts->tag = apr_pstrdup(pool_of(s), record->tag);
     facts->created = record->created;
     facts->authenticated = record->authenticated;
     facts->expires = record->expires;
@@ -237,7 +237,9 @@ static apr_status_t djsession_keys(apr_array_header_t **keys, djsession_t *s)
         djs_bytes_t text;
 
         if (djs_json_text(&text, items[i].key, p) == APR_SUCCESS) {
-            APR_ARRAY_PUSH(*keys, const char *) = text.data;
+            if (strlen(text.data) == text.len) { /* no C string says another */
+                APR_ARRAY_PUSH(*keys, const char *) = text.data;
+            }
         }
     }
     return rv;
@@ -260,8 +262,10 @@ static apr_status_t djsession_user(const char **user, djsession_t *s)
     if (rv == APR_SUCCESS) {
         djs_bytes_t text = djs_session_user_text(&value, pool_of(s));
 
-        *user = text.data;
-        rv = text.len > 0 ? APR_SUCCESS : DJSESSION_EABSENT;
+        /* As Require and DJSESSION_USER see it: with a NUL it is nobody's. */
+        rv = text.len > 0 && strlen(text.data) == text.len ? APR_SUCCESS
+                                                           : DJSESSION_EABSENT;
+        *user = rv == APR_SUCCESS ? text.data : NULL;
     }
     return rv;
 }
@@ -272,7 +276,7 @@ static apr_status_t may_change(const djsession_t *s)
 {
     const djs_request_t *ctx = current(s);
 
-    if (ctx->committed || ctx->telling) {
+    if (ctx->committed || ctx->begun || ctx->telling) {
         return DJSESSION_ELATE;
     }
     return djs_request_refused(ctx, place_of(s)) ? DJSESSION_EREFUSED

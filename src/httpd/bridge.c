@@ -11,17 +11,10 @@
 #include <http_log.h>
 #include <mod_session.h>
 #include "httpd/bridge.h"
+#include "httpd/news.h"
 #include "httpd/view.h"
 
 APLOG_USE_MODULE(djsession);
-
-#define USER_SUFFIX "-" MOD_SESSION_USER /* as mod_auth_form names its keys */
-
-struct djs_bridge {
-    session_rec *z;
-    apr_table_t *given; /* z->entries as they were when last looked at */
-    apr_time_t expiry;  /* z->expiry, the same */
-};
 
 typedef struct djs_bridge bridge_t;
 
@@ -31,12 +24,6 @@ static module *theirs; /* mod_session, set while there is one thread */
 static const session_dir_conf *their_policy(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, theirs);
-}
-
-static int is_kept_back(const char *key)
-{
-    return key[0] == '\0' || strcasecmp(key, "expiry") == 0 ||
-           strcasecmp(key, "_session_expiry") == 0;
 }
 
 /* ---------------------------------------------------------------- load */
@@ -61,7 +48,7 @@ static void show(apr_table_t *entries, const djs_json_member_t *member,
     const char *key = plain_text(member->key, p);
     const char *text;
 
-    if (key == NULL || is_kept_back(key) ||
+    if (key == NULL || djs_news_is_kept_back(key) ||
         apr_table_get(entries, key) != NULL) {
         return;
     }
@@ -120,6 +107,7 @@ static apr_status_t fill(request_rec *r, djs_request_t *ctx)
     bridge->z = z;
     bridge->given = apr_table_copy(p, z->entries);
     bridge->expiry = z->expiry;
+    bridge->posted = ctx->top->method_number == M_POST;
     ctx->bridge = bridge;
     return APR_SUCCESS;
 }
@@ -137,8 +125,8 @@ static apr_status_t load(request_rec *r, session_rec **z)
     }
     ctx = djs_request_load(r);
     ctx->depends = 1;
-    if (djs_request_refused(ctx, policy)) {
-        /* Over plain HTTP a redirect may lead here with a session. */
+    if (djs_request_hidden(ctx, policy)) {
+        /* A redirect may lead here, over plain HTTP or with an old session. */
         if (ctx->veil == NULL) {
             ctx->veil = empty_table(ctx->top->pool);
         }
@@ -157,251 +145,15 @@ static apr_status_t load(request_rec *r, session_rec **z)
     }
     if (rv == APR_SUCCESS) {
         *z = ctx->bridge->z;
-    }
-    return rv;
-}
-
-/* ------------------------------------------------------------- changes */
-
-/* Turning the differences into changes. */
-typedef struct {
-    djs_session_t *s;
-    const bridge_t *bridge;
-    const char *user_key; /* DjSessionUserKey, as text */
-    const char *realm;    /* whose keys are all written: see below */
-    apr_pool_t *p;
-} job_t;
-
-/* Walks a table; nonzero ends the walk, and is returned. */
-typedef apr_status_t (*each_fn)(job_t *job, const char *key, const char *text);
-
-static apr_status_t each(const apr_table_t *table, each_fn fn, job_t *job)
-{
-    const apr_array_header_t *fields = apr_table_elts(table);
-    apr_status_t rv = APR_SUCCESS;
-    int i;
-
-    for (i = 0; i < fields->nelts && rv == APR_SUCCESS; i++) {
-        const apr_table_entry_t *e =
-            &APR_ARRAY_IDX(fields, i, apr_table_entry_t);
-
-        if (e->key != NULL && !is_kept_back(e->key)) {
-            rv = fn(job, e->key, e->val);
+        (*z)->encoded = NULL; /* or mod_session would read it into the table */
+        if ((*z)->expiry > 0 && (*z)->expiry <= apr_time_now()) {
+            /* It was live when the request began. Otherwise mod_session gives
+             * everybody who asks an empty one of his own, and nobody saves
+             * what is set there. */
+            (*z)->expiry = ctx->bridge->expiry = 0;
         }
     }
     return rv;
-}
-
-/* Of a name that stands twice in the table the first one counts, as for
- * mod_session itself. */
-static int is_changed(const bridge_t *bridge, const char *key, const char *text)
-{
-    const char *given = apr_table_get(bridge->given, key);
-
-    return apr_table_get(bridge->z->entries, key) == text &&
-           (given == NULL || strcmp(given, text) != 0);
-}
-
-static int is_gone(const bridge_t *bridge, const char *key)
-{
-    return apr_table_get(bridge->z->entries, key) == NULL;
-}
-
-static apr_status_t if_changed(job_t *job, const char *key, const char *text)
-{
-    return is_changed(job->bridge, key, text) ? DJS_ETAKEN : APR_SUCCESS;
-}
-
-static apr_status_t if_gone(job_t *job, const char *key, const char *text)
-{
-    (void)text;
-    return is_gone(job->bridge, key) ? DJS_ETAKEN : APR_SUCCESS;
-}
-
-static apr_status_t if_any(job_t *job, const char *key, const char *text)
-{
-    (void)job;
-    (void)key;
-    (void)text;
-    return DJS_ETAKEN;
-}
-
-/* mod_session's own deadline is no content. */
-static int is_empty(const session_rec *z)
-{
-    return each(z->entries, if_any, NULL) == APR_SUCCESS;
-}
-
-/* Nonzero when the table is what it was, text by text: the usual case, told
- * without a search. Only mod_session's own deadline may have been added. */
-static int is_untouched(const bridge_t *bridge)
-{
-    const apr_array_header_t *now = apr_table_elts(bridge->z->entries);
-    const apr_array_header_t *then = apr_table_elts(bridge->given);
-    int i;
-
-    if (now->nelts < then->nelts) {
-        return 0;
-    }
-    for (i = 0; i < now->nelts; i++) {
-        const apr_table_entry_t *a = &APR_ARRAY_IDX(now, i, apr_table_entry_t);
-        const apr_table_entry_t *b =
-            i < then->nelts ? &APR_ARRAY_IDX(then, i, apr_table_entry_t) : NULL;
-
-        if (b != NULL ? a->key != b->key || a->val != b->val
-                      : !is_kept_back(a->key)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* Nonzero when mod_session's users have done something. */
-static int has_news(const bridge_t *bridge)
-{
-    job_t job = { .bridge = bridge };
-
-    if (bridge->z->maxage == 0 && bridge->z->expiry != bridge->expiry) {
-        return 1;
-    }
-    return !is_untouched(bridge) &&
-           (each(bridge->z->entries, if_changed, &job) != APR_SUCCESS ||
-            each(bridge->given, if_gone, &job) != APR_SUCCESS);
-}
-
-/* From here on what is in the table is what the session has. */
-static void settle(bridge_t *bridge)
-{
-    bridge->given = apr_table_copy(bridge->z->pool, bridge->z->entries);
-    bridge->expiry = bridge->z->expiry;
-}
-
-/* A user has appeared, or another one. Where the key is DjSessionUserKey this
- * is Django's login: the other user's data goes, but what the login itself set
- * stays, even if it is what the other user had there, too. */
-static apr_status_t note_login(job_t *job, const char *key, const char *text)
-{
-    apr_size_t len = strlen(key), suffix = sizeof USER_SUFFIX - 1;
-    apr_status_t rv;
-
-    if (len <= suffix || strcasecmp(key + len - suffix, USER_SUFFIX) != 0 ||
-        !is_changed(job->bridge, key, text)) {
-        return APR_SUCCESS;
-    }
-    if (strcmp(key, job->user_key) != 0) {
-        return djs_session_note_login(job->s);
-    }
-    rv = djs_session_login(job->s, djs_bytes(key), djs_bytes(text));
-    if (job->s->flushed) {
-        job->realm = apr_pstrmemdup(job->p, key, len - suffix + 1);
-    }
-    return rv;
-}
-
-/* Django's logout: without its user the session ends. */
-static apr_status_t note_logout(job_t *job, const char *key, const char *text)
-{
-    (void)text;
-    return strcmp(key, job->user_key) == 0 && is_gone(job->bridge, key)
-               ? djs_session_flush(job->s)
-               : APR_SUCCESS;
-}
-
-/* The name as it was given: mod_session may write it in other letters. */
-static const char *own_name(const bridge_t *bridge, const char *key)
-{
-    const apr_array_header_t *fields = apr_table_elts(bridge->given);
-    int i;
-
-    for (i = 0; i < fields->nelts; i++) {
-        const char *given = APR_ARRAY_IDX(fields, i, apr_table_entry_t).key;
-
-        if (strcasecmp(given, key) == 0) {
-            return given;
-        }
-    }
-    return key;
-}
-
-static apr_status_t set_changed(job_t *job, const char *key, const char *text)
-{
-    int is_realms =
-        job->realm != NULL && strncmp(key, job->realm, strlen(job->realm)) == 0;
-
-    return is_realms || is_changed(job->bridge, key, text)
-               ? djs_session_set_text(job->s,
-                                      djs_bytes(own_name(job->bridge, key)),
-                                      djs_bytes(text))
-               : APR_SUCCESS;
-}
-
-static apr_status_t drop_gone(job_t *job, const char *key, const char *text)
-{
-    const djs_bytes_t *ignored;
-
-    (void)text;
-    return is_gone(job->bridge, key)
-               ? djs_session_pop(job->s, djs_bytes(key), &ignored)
-               : APR_SUCCESS;
-}
-
-/* Somebody set a deadline without SessionMaxAge: it is the session's own. */
-static apr_status_t take_expiry(const job_t *job)
-{
-    const session_rec *z = job->bridge->z;
-    djs_expiry_t own = { DJS_EXPIRY_POLICY, 0, 0 };
-
-    if (z->maxage > 0 || z->expiry == job->bridge->expiry) {
-        return APR_SUCCESS;
-    }
-    if (z->expiry > 0) {
-        own.how = DJS_EXPIRY_DATE;
-        own.date = z->expiry;
-    }
-    return djs_session_set_expiry(job->s, &own);
-}
-
-/* A session that mod_session's users have emptied has ended: that is what a
- * logout of theirs leaves. */
-static apr_status_t end_if_empty(job_t *job)
-{
-    const djs_json_member_t *items;
-    int count;
-    apr_status_t rv = djs_session_items(job->s, &items, &count);
-
-    if (rv != APR_SUCCESS || !is_empty(job->bridge->z) || count > 1 ||
-        (count == 1 &&
-         !djs_bytes_equal(items[0].key, djs_bytes("\"_session_expiry\"")))) {
-        return rv;
-    }
-    return djs_session_flush(job->s);
-}
-
-static apr_status_t take_news(request_rec *r, djs_request_t *ctx)
-{
-    const apr_table_t *entries = ctx->bridge->z->entries;
-    djs_bytes_t user_key;
-    job_t job = { &ctx->session, ctx->bridge, NULL, NULL, ctx->top->pool };
-    apr_status_t rv = djs_json_text(
-        &user_key, djs_bytes(djs_server_policy(r)->user_key), job.p);
-
-    if (rv == APR_SUCCESS) {
-        job.user_key = user_key.data;
-        rv = each(job.bridge->given, note_logout, &job);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = each(entries, note_login, &job);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = each(entries, set_changed, &job);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = each(job.bridge->given, drop_gone, &job);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = take_expiry(&job);
-    }
-    return rv == APR_SUCCESS ? end_if_empty(&job) : rv;
 }
 
 /* ---------------------------------------------------------------- save */
@@ -427,7 +179,7 @@ static int refuse(request_rec *r, djs_request_t *ctx, const char *why,
 {
     ctx->committed = 1; /* nothing of this request is saved any more */
     if (ctx->bridge != NULL) {
-        settle(ctx->bridge);
+        djs_news_settle(ctx->bridge);
     }
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         ctx->later = DJS_RETRY_SECONDS;
@@ -458,7 +210,7 @@ int djs_bridge_collect(request_rec *r, djs_request_t *ctx)
     note_age(ctx);
     /* In an outage the table is empty, and taking something out of it, as a
      * logout does, leaves no trace there. */
-    if (!has_news(ctx->bridge) &&
+    if (!djs_news_any(ctx->bridge) &&
         !(ctx->bridge->z->dirty &&
           ctx->session.state == DJS_STATE_UNAVAILABLE)) {
         return OK;
@@ -466,7 +218,7 @@ int djs_bridge_collect(request_rec *r, djs_request_t *ctx)
     if (djs_request_refused(ctx, djs_server_policy(r))) {
         return refuse_plain(r, ctx);
     }
-    rv = take_news(r, ctx);
+    rv = djs_news_take(r, ctx);
     if (rv == DJS_EINVALID || rv == DJS_ETYPE) {
         return refuse(r, ctx,
                       "a key or a text is not UTF-8 (give the page of its form"
@@ -477,14 +229,14 @@ int djs_bridge_collect(request_rec *r, djs_request_t *ctx)
         return refuse(r, ctx, "the session can not be read now",
                       HTTP_SERVICE_UNAVAILABLE);
     }
-    settle(ctx->bridge);
+    djs_news_settle(ctx->bridge);
     return OK;
 }
 
 void djs_bridge_leftovers(request_rec *r, djs_request_t *ctx)
 {
-    if (ctx->bridge != NULL && has_news(ctx->bridge)) {
-        settle(ctx->bridge);
+    if (ctx->bridge != NULL && djs_news_any(ctx->bridge)) {
+        djs_news_settle(ctx->bridge);
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "DJS401: a change that mod_session was given for %s came"
                       " after the response had begun and is lost",
@@ -497,34 +249,43 @@ void djs_bridge_leftovers(request_rec *r, djs_request_t *ctx)
 static apr_status_t save(request_rec *r, session_rec *z)
 {
     djs_request_t *ctx;
-    int status;
+    int status, news;
 
     if (djs_server_policy(r)->modsession != DJS_ON) {
         return DECLINED;
     }
     ctx = djs_request_load(r);
-    if (djs_request_refused(ctx, djs_server_policy(r)) && !is_empty(z) &&
-        !ctx->committed) {
+    if (djs_request_refused(ctx, djs_server_policy(r)) &&
+        !djs_news_is_empty(z) && !ctx->committed) {
         ctx->failure = refuse_plain(r, ctx);
+        return APR_EGENERAL;
+    }
+    if (z == ctx->veil && !djs_news_is_empty(z) && !ctx->committed) {
+        ctx->failure =
+            refuse(r, ctx,
+                   "the session is older than DjSessionAbsoluteTimeout of this"
+                   " place, and another place has it in this very request",
+                   HTTP_SERVICE_UNAVAILABLE);
         return APR_EGENERAL;
     }
     if (ctx->bridge == NULL || ctx->bridge->z != z) {
         /* It made an empty one of its own, because the session's time ran out
          * while the request did. */
-        return is_empty(z) ? OK : APR_EGENERAL;
+        return djs_news_is_empty(z) ? OK : APR_EGENERAL;
     }
-    if (ctx->committed) {
-        int late = has_news(ctx->bridge);
+    if (ctx->committed || ctx->begun) {
+        int late = djs_news_any(ctx->bridge);
 
         djs_bridge_leftovers(r, ctx);
         return late ? APR_EGENERAL : OK;
     }
+    news = djs_news_any(ctx->bridge);
     status = djs_bridge_collect(r, ctx);
     if (status != OK) {
         ctx->failure = status;
         return APR_EGENERAL;
     }
-    ctx->told = 1;
+    ctx->told |= news;
     ctx->touched |= z->maxage > 0;
     return OK;
 }

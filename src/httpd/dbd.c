@@ -192,12 +192,18 @@ static int prepare(prepared_t **out, const ap_dbd_t *dbd,
 
 /* The drivers of pgsql and mysql make a broken connection anew by themselves,
  * which then has prepared nothing, and mod_dbd does not hear of it. sqlite3's
- * holds on to its statements until it is closed. */
+ * holds on to its statements until it is closed; one that met a lock is good,
+ * one of before a table was made or changed is not. */
 static void forget(prepared_t *prepared, const ap_dbd_t *dbd,
-                   const djs_query_t *query)
+                   const djs_query_t *query, int failed)
 {
-    if (strcmp(apr_dbd_name(dbd->driver), "sqlite3") != 0) {
+    int is_sqlite = strcmp(apr_dbd_name(dbd->driver), "sqlite3") == 0;
+    const char *error = apr_dbd_error(dbd->driver, dbd->handle, failed);
+
+    if (!is_sqlite || !error || !strstr(error, "locked")) {
         apr_hash_set(dbd->prepared, query->label, APR_HASH_KEY_STRING, NULL);
+    }
+    if (!is_sqlite) {
         apr_pool_destroy(prepared->pool);
     }
 }
@@ -215,7 +221,7 @@ static int run(apr_dbd_results_t **results, const ap_dbd_t *dbd,
                               prepared->statement, djs_dbd_random(dbd->driver),
                               argument, NULL);
     if (failed) {
-        forget(prepared, dbd, query);
+        forget(prepared, dbd, query, failed);
     }
     return failed;
 }

@@ -148,7 +148,7 @@ int djs_hook_fixups(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     keep_interim_back(r);
-    if (djs_request_hidden(ctx, policy)) {
+    if (djs_request_hidden(ctx, policy) || ctx->session.flushed) {
         return tell(r, NULL, policy);
     }
     status = tell(r, &ctx->session, policy);

@@ -99,7 +99,7 @@ static int take_update(request_rec *from, request_rec *r)
     if (from->status >= 500 || (ctx->committed && ctx->denied)) {
         return OK;
     }
-    if (ctx->committed) {
+    if (ctx->committed || ctx->begun) {
         log_late(r);
         return OK;
     }
@@ -362,11 +362,15 @@ static void clear_site_data(request_rec *r, const djs_request_t *ctx)
     }
 }
 
-/* mod_include sends what stands before a directive before it evaluates that. */
+/* mod_include sends what stands before a directive before it evaluates that;
+ * and what it includes may have sessions where the page has none. */
 static int may_still_ask(const request_rec *r)
 {
     const ap_filter_t *f;
 
+    if (!djs_server_host(r->server)->used) {
+        return 0;
+    }
     for (f = r->output_filters; f != NULL; f = f->next) {
         if (strcmp(f->frec->name, "includes") == 0) {
             return 1;
@@ -417,8 +421,8 @@ static int before_first_byte(request_rec *r)
         djs_request_begun(r);
     }
     if ((ctx != NULL && ctx->depends) ||
-        (policy->enabled == DJS_ON &&
-         (djs_request_depends(policy) || may_still_ask(r)))) {
+        (policy->enabled == DJS_ON && djs_request_depends(policy)) ||
+        may_still_ask(r)) {
         djs_headers_vary(r);
         /* With the cookie hidden, a cache in this httpd could not tell the
          * visitors apart: it would file one's page under "no cookie". And with

@@ -405,20 +405,21 @@ static djs_request_t *make(request_rec *r, request_rec *top,
         log_refusals(r, ctx);
     }
     ctx->live = ctx->session.state == DJS_STATE_LIVE;
-    ctx->committed = apr_table_get(top->notes, BEGUN) != NULL;
+    ctx->begun = apr_table_get(top->notes, BEGUN) != NULL;
     return ctx;
 }
 
 void djs_request_begun(request_rec *r)
 {
-    apr_table_setn(r->notes, BEGUN, "1");
+    apr_table_setn(top_of(r)->notes, BEGUN, "1");
 }
 
 void djs_request_arrived(request_rec *r)
 {
     djs_request_t *ctx = r->prev == NULL ? djs_request_find(r) : NULL;
 
-    if (ctx != NULL && !ctx->committed && !ctx->session.modified &&
+    if (ctx != NULL && ctx->bridge == NULL && !ctx->committed &&
+        ctx->cookie.did == DJS_DID_NOTHING && !ctx->session.modified &&
         !ctx->session.flushed) {
         ctx->tentative = 1;
     }
@@ -448,6 +449,19 @@ static int looked_elsewhere(request_rec *r, const djs_request_t *ctx)
            ctx->cookie.did == DJS_DID_NOTHING && !ctx->session.modified &&
            !ctx->session.flushed &&
            strcmp(policy->cookie_name, ctx->policy->cookie_name) != 0;
+}
+
+/* Nonzero when the session that was found is too old for the place where the
+ * request is now, and nothing was done to it: there it is none. */
+static int too_old_here(request_rec *r, const djs_request_t *ctx)
+{
+    const djs_policy_t *policy = djs_server_policy(r);
+
+    return r->main == NULL && djs_policy_serves(policy) && ctx->live &&
+           ctx->bridge == NULL && !ctx->committed && !ctx->begun &&
+           ctx->cookie.did == DJS_DID_NOTHING && !ctx->session.modified &&
+           !ctx->session.flushed && !djs_request_refused(ctx, policy) &&
+           djs_request_hidden(ctx, policy);
 }
 
 /* Nonzero when only an expression has asked, under other terms than those of
@@ -497,7 +511,7 @@ djs_request_t *djs_request_load_early(request_rec *r)
         ctx = make_anew(r, ctx);
         ctx->tentative = 1;
     }
-    else if (looked_elsewhere(r, ctx)) {
+    else if (looked_elsewhere(r, ctx) || too_old_here(r, ctx)) {
         ctx = make_anew(r, ctx);
     }
     if (r != ctx->top) {

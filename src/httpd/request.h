@@ -41,6 +41,7 @@ typedef struct {
     int touched;                /* mod_session wants a fresh deadline */
     int telling;   /* a module is being told what happened: no changes now */
     int told;      /* mod_session was told that its changes will be saved */
+    int begun;     /* the response had begun before anybody asked: too late */
     int committed; /* saved, or there was nothing to save */
     apr_interval_time_t spent; /* in the store so far */
     djs_saved_t cookie;        /* what the final response says of the cookie */

@@ -541,8 +541,9 @@ sub check_log ($s) {
 # Lines at warn and above, and lines that httpd did not write as log lines.
 # AH01882: the distribution's mod_ssl is newer than its OpenSSL; not ours.
 # AH00161, AH00484: every worker was busy in the moment the MPM looked.
+# AH03092: a stopping MPM has closed the sockets of workers that linger.
 sub is_trouble ($line) {
-    return 0 if $line =~ /^\s*$/ || $line =~ /AH(01882|00161|00484):/;
+    return 0 if $line =~ /^\s*$/ || $line =~ /AH(01882|00161|00484|03092):/;
     return 1 unless $line =~ /^\[[^\]]+\] \[[\w-]*:(\w+)\]/;
     return $1 =~ /^(?:emerg|alert|crit|error|warn)$/;
 }
