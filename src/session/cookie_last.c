@@ -43,8 +43,13 @@ static apr_size_t blank_of(djs_bytes_t text, int at_end,
 
 static apr_size_t blank(djs_bytes_t text, int at_end, int coding)
 {
-    apr_size_t len = blank_of(text, at_end, ascii, COUNT(ascii));
+    char edge = text.len > 0 ? text.data[at_end ? text.len - 1 : 0] : 'x';
+    apr_size_t len;
 
+    if (edge > ' ' && edge < 0x7f) {
+        return 0; /* no blank begins or ends so, and nearly all texts do */
+    }
+    len = blank_of(text, at_end, ascii, COUNT(ascii));
     return len > 0          ? len
            : coding == UTF8 ? blank_of(text, at_end, utf8, COUNT(utf8))
                             : blank_of(text, at_end, latin1, COUNT(latin1));
