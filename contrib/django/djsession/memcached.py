@@ -51,8 +51,8 @@ class _Connection:
     __del__ = close
 
     def is_fit(self):
-        """Is it ours, open, fresh and silent? What it would say now is no reply to a
-        question that is yet to be asked."""
+        """Is it ours, open, fresh and silent? What it would say now is no reply
+        to a question that is yet to be asked."""
         if self.pid != os.getpid() or self._rest \
                 or time.monotonic() - self.used > _LONGEST_IDLE:
             return False

@@ -1,12 +1,13 @@
 # DjSession::History - sixteen clients, a real httpd, faults, and a judge.
 #
-# run(store => 'dbm'|'gdbm'|'db'|'memcache'|'twins'|'tiers', faults => [...], ops => N) starts what
-# it needs, lets t/history/drive make operations while faults happen, and
-# returns what t/history/judge said: a hash of `violations`, `operations` and
-# the `text`. Faults: kill (a child, -9), graceful (a restart), break (nobody
-# reaches the DBM files), freeze (memcached stands still), down (it is killed,
-# and comes back with nothing; of twins one at a time). In two tiers the DBM files
-# have the truth, so there nothing that memcached does may be seen.
+# run(store => 'dbm'|'gdbm'|'db'|'memcache'|'twins'|'tiers', faults => [...],
+# ops => N) starts what it needs, lets t/history/drive make operations while
+# faults happen, and returns what t/history/judge said: a hash of `violations`,
+# `operations` and the `text`. Faults: kill (a child, -9), graceful (a restart),
+# break (nobody reaches the DBM files), freeze (memcached stands still), down
+# (it is killed, and comes back with nothing; of twins one at a time). In two
+# tiers the DBM files have the truth, so there nothing that memcached does may
+# be seen.
 package DjSession::History;
 use v5.36;
 use List::Util qw(sum0);
@@ -89,9 +90,10 @@ sub start ($run) {
     my $s = DjSession::Server->prepare(
         loglevel => 'notice', store => store_line($run), conf => $PAGES);
     $s->file("htdocs/$_", "$_\n") for qw(see do);
-    # What faults make it say is no news here, nor are keys that come late.
+    # What faults make it say is no news here, nor are keys that come late, nor
+    # what libdb says by itself.
     $s->allows(qr/\[djsession:(?:warn|error|crit)\]/, qr/AH0005[012]/,
-        qr/AH00493/, qr/AH10392/, qr/BDB3028|^: Permission denied/); # libdb's own
+        qr/AH00493/, qr/AH10392/, qr/BDB3028|^: Permission denied/);
     my $why = $s->launch;
     die "httpd does not start: $why\n" if defined $why;
     $run->{server} = $s;
