@@ -28,6 +28,13 @@ my $forms = <<'END';
   DjSessionModSession On
 </LocationMatch>
 SessionHeader X-Session
+<LocationMatch "^/view">
+  SessionMaxAge 60
+  Session On
+  DjSessionModSession On
+  Options +Includes
+  SetOutputFilter INCLUDES
+</LocationMatch>
 <LocationMatch "^/(set|secure)">
   SetHandler sessiontest
 </LocationMatch>
@@ -69,8 +76,8 @@ my $s = server(
     conf    => $forms);
 $s->file('htdocs/page/incl.html', qq(a <!--#include virtual="/set?inc=luded" -->end\n));
 $s->file('htdocs/page/plain.html', "plain\n");
-$s->file('htdocs/page/view.html', '<!--#include virtual="/set?one=1" -->'
-    . '<!--#include virtual="/set?two=1" -->');
+$s->file('htdocs/view/view.html', '<!--#include virtual="/view/part.html" -->end');
+$s->file('htdocs/view/part.html', 'part');
 
 sub count ($server) {
     my %records = $server->records;
@@ -96,7 +103,7 @@ is data($b)->{inc}, undef, 'what it sets comes when the page is on its way';
 is scalar(() = $s->log =~ /DJS401: .* for \/page\/incl/g), 1,
     'and the log says that it is lost';
 $b->get('/set?empty=');
-$b->get('/page/view.html');
+is $b->get('/view/view.html')->body, "partend", 'E01: a page that includes';
 is json(data($b)) =~ s/.*("empty":"").*/$1/r, '"empty":""',
     'E01: what includes do not touch stays as it is';
 $r = $b->get('/page/refused/');
