@@ -77,6 +77,13 @@ is json($b->data), '{"a":[1,2],"n":3,"t":"x\"y"}', 'nothing was changed';
 is "$said{remove} $said{get}", 'ok - ok null', 'a key is removed, twice';
 is events($said{r}), 'loaded:live, saved:live', 'the session was saved';
 
+# What no C string can say is not said by half of it.
+my $odd = $s->browser;
+$odd->act(u => { set => { _auth_user_id => "anna\0x", "role\0a" => 1 } });
+%said = ask($odd, 'user&keys');
+is $said{user}, 'absent -', 'D06: a user with a NUL is nobody';
+is $said{keys}, 'ok _auth_user_id', 'D06: nor is a key with one another key';
+
 # Keys, users, ends.
 my $key = $b->session_key;
 %said = ask($b, 'cycle');
